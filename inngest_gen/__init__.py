@@ -1,0 +1,65 @@
+"""Durable execution whose handlers are async generators: `import inngest_gen as ig`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_gen.app.app import App
+from inngest_gen.app.context import Context, DeferContext, defer
+from inngest_gen.app.function import DeferredFunction, Function
+from inngest_gen.event import Event
+from inngest_gen.errors import (
+    ConfigError,
+    DeferError,
+    EngineError,
+    EngineLocked,
+    InngestGenError,
+    MisuseError,
+    NonDeterminismError,
+    NonRetriableError,
+    NotJSON,
+    RetryAfterError,
+    RunNotFound,
+    SchemaError,
+    StepError,
+    StoreError,
+    TooLarge,
+    UnsupportedOption,
+)
+from inngest_gen.intents.defer import DeferHandle
+from inngest_gen.intents.done import Done
+from inngest_gen.intents.group import Winner
+from inngest_gen.intents.intent import Flow, Id, Intent
+from inngest_gen.intents.step import Step
+from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
+from inngest_gen.options.trigger import Cron, EventTrigger, EventType
+
+if TYPE_CHECKING:
+    from inngest_gen.clock import VirtualClock
+    from inngest_gen.engine.engine import Engine
+    from inngest_gen.engine.run import Run
+
+_LAZY = {
+    "Engine": "inngest_gen.engine.engine",
+    "Run": "inngest_gen.engine.run",
+    "VirtualClock": "inngest_gen.clock",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'inngest_gen' has no attribute {name!r}")
+    import importlib
+
+    value = globals()[name] = getattr(importlib.import_module(module), name)
+    return value
+
+
+__all__ = [
+    "App", "Batch", "CancelOn", "Concurrency", "ConfigError", "Context", "Cron", "Debounce", "DeferContext", "DeferError", "DeferHandle",
+    "DeferredFunction", "Done", "Engine", "EngineError", "EngineLocked", "Event", "EventTrigger", "EventType", "Flow", "Function", "Id",
+    "InngestGenError", "Intent", "MisuseError", "NonDeterminismError", "NonRetriableError", "NotJSON", "RateLimit", "RetryAfterError", "Run",
+    "RunNotFound", "SchemaError", "Singleton", "Step", "StepError", "StoreError", "Throttle", "Timeouts", "TooLarge", "UnsupportedOption",
+    "VirtualClock", "Winner", "defer",
+]  # fmt: skip

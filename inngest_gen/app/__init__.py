@@ -1,0 +1,1 @@
+"""What a user declares with: App, functions, and the context handlers get."""

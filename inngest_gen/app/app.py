@@ -1,0 +1,234 @@
+"""App: the functions that belong together, and the settings they share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any, Literal, Protocol, TypeVar, overload
+
+from inngest_gen.app.context import Context, DeferContext
+from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions, Handler
+from inngest_gen.codecs import Schema
+from inngest_gen.errors import ConfigError, EngineError, MisuseError
+from inngest_gen.event import Event
+from inngest_gen.loops import in_loop
+from inngest_gen.options import flow as flow_options
+from inngest_gen.options.retries import DEFAULT_RETRIES, Backoff, backoff, retries
+from inngest_gen.options.trigger import EventType, Trigger, triggers
+
+D = TypeVar("D")
+
+HandlerOf = Callable[[Context[D]], AsyncGenerator[Any, Any]] | Callable[[Context[D]], Coroutine[Any, Any, Any]]
+DeferHandlerOf = Callable[[DeferContext[D]], AsyncGenerator[Any, Any]] | Callable[[DeferContext[D]], Coroutine[Any, Any, Any]]
+
+
+class Sends(Protocol):
+    """What takes an app's events: an engine in this process."""
+
+    async def send(self, *events: Event) -> list[str]:
+        """Send events; gives their ids."""
+        ...
+
+    def send_from_thread(self, events: Sequence[Event]) -> list[str]:
+        """Send events from a thread without a loop."""
+        ...
+
+
+class App:
+    """Functions under one id.
+
+    `id` names the app to engines. `retries` (default 4, at most 20) and `backoff` hold for functions that declare none of their own.
+    `defer_errors` is "log" (misuse of defers is logged and skipped) or "raise" (raised at the yield). `logger` is where `ctx.logger` writes.
+    Raises ConfigError for an empty id or a setting out of range.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        defer_errors: Literal["log", "raise"] = "log",
+        retries: int = DEFAULT_RETRIES,
+        backoff: Backoff | None = None,
+        logger: logging.Logger | None = None,
+    ) -> None:
+        if not isinstance(id, str) or not id:
+            raise ConfigError(f"an app's id is a non-empty string, not {id!r}")
+        if defer_errors not in {"log", "raise"}:
+            raise ConfigError(f'defer_errors is "log" or "raise", not {defer_errors!r}')
+        self.id = id
+        self.defer_errors: Literal["log", "raise"] = defer_errors
+        self.logger = logger or logging.getLogger(f"inngest_gen.{id}")
+        self.functions: dict[str, Function] = {}
+        """The functions by id, in the order of their declaration; failure handlers are under "{id}-failure"."""
+        self.engine: Sends | None = None
+        """The engine that runs this app in this process, while there is one."""
+        self._retries = _checked_retries(retries, f"app {id!r}")
+        self._backoff = _checked_backoff(backoff, f"app {id!r}")
+
+    @overload
+    def function(
+        self, id: str, *, trigger: EventType[D], name: str | None = None, retries: int | None = None, backoff: Backoff | None = None, **options: Any
+    ) -> Callable[[HandlerOf[D]], Function]: ...
+    @overload
+    def function(
+        self,
+        id: str,
+        *,
+        trigger: Trigger | Sequence[Trigger] | None = None,
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        on_failure: HandlerOf[Any] | None = None,
+        concurrency: int | flow_options.Concurrency | Sequence[flow_options.Concurrency] | None = None,
+        throttle: flow_options.Throttle | None = None,
+        rate_limit: flow_options.RateLimit | None = None,
+        debounce: flow_options.Debounce | None = None,
+        priority: str | None = None,
+        batch: flow_options.Batch | None = None,
+        idempotency: str | None = None,
+        singleton: flow_options.Singleton | None = None,
+        timeouts: flow_options.Timeouts | None = None,
+        cancel_on: Sequence[flow_options.CancelOn] = (),
+    ) -> Callable[[HandlerOf[Any]], Function]: ...
+    def function(
+        self,
+        id: str,
+        *,
+        trigger: Trigger | Sequence[Trigger] | None = None,
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        on_failure: Any = None,
+        **flow: Any,
+    ) -> Callable[[Any], Function]:
+        """Register an async generator function (or a plain async function) as a function of this app.
+
+        `trigger` is an event's name (wildcards allowed), an EventTrigger, Cron or EventType, or up to 10 of them; without one it is only
+        invoked. `retries` counts further attempts, for each step and for the handler by itself. `on_failure` is a handler that runs when a run
+        has failed; its `ctx.error` tells why. Raises ConfigError for a duplicate id or an option out of range.
+        """
+        flow = _flow(flow, id)
+
+        def register(handler: Any) -> Function:
+            options = FunctionOptions(
+                name=id if name is None else name,
+                triggers=triggers(trigger),
+                retries=self._own_retries(retries, id),
+                backoff=self._own_backoff(backoff, id),
+                flow=flow,
+                on_failure=on_failure,
+            )
+            function = Function(self, id, handler, options)
+            declared = options.triggers
+            if len(declared) == 1 and isinstance(declared[0], EventType):
+                function.schema = declared[0].schema
+            self._add(function)
+            if on_failure is not None:
+                failure = Function(self, f"{id}-failure", on_failure, FunctionOptions(name=f"{options.name} (failure)", retries=1))
+                failure.kind = "failure"
+                self._add(failure)
+            return function
+
+        return register
+
+    @overload
+    def deferred(
+        self, id: str, *, schema: type[D], name: str | None = None, retries: int | None = None, backoff: Backoff | None = None, **options: Any
+    ) -> Callable[[DeferHandlerOf[D]], DeferredFunction[D]]: ...
+    @overload
+    def deferred(
+        self,
+        id: str,
+        *,
+        schema: Callable[[Any], Any] | None = None,
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        **options: Any,
+    ) -> Callable[[DeferHandlerOf[Any]], DeferredFunction[Any]]: ...
+    def deferred(
+        self,
+        id: str,
+        *,
+        schema: Any = None,
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        **flow: Any,
+    ) -> Callable[[Any], DeferredFunction[Any]]:
+        """Register a function that other runs defer. `schema` (pydantic model, dataclass, TypedDict, msgspec Struct, attrs class, or a callable,
+        sync or async) checks the data where it is deferred and types `ctx.data` here. Raises TypeError for a schema that is no JSON object.
+        """
+        flow = _flow(flow, id)
+        if "batch" in flow:
+            raise ConfigError(f"deferred function {id!r} cannot batch: each defer starts a run of its own")
+        checked = None if schema is None else Schema.of(schema)
+
+        def register(handler: Any) -> DeferredFunction[Any]:
+            options = FunctionOptions(
+                name=id if name is None else name, retries=self._own_retries(retries, id), backoff=self._own_backoff(backoff, id), flow=flow
+            )
+            function: DeferredFunction[Any] = DeferredFunction(self, id, handler, options, checked)
+            self._add(function)
+            return function
+
+        return register
+
+    async def send(self, *events: Event) -> list[str]:
+        """Send events to the engine that runs this app in this process; gives their ids. Raises EngineError if there is none."""
+        return await self._engine().send(*events)
+
+    def send_sync(self, *events: Event) -> list[str]:
+        """Send events from code without a loop, such as a worker thread; blocks until they are on disk. Raises MisuseError inside a loop."""
+        if in_loop():
+            raise MisuseError("app.send_sync would block the event loop: use `await app.send(...)` here")
+        return self._engine().send_from_thread(events)
+
+    def _engine(self) -> Sends:
+        if self.engine is None:
+            raise EngineError(f"no engine runs app {self.id!r} in this process: `async with ig.Engine(path, apps=[app])`")
+        return self.engine
+
+    def slug_of(self, target: object) -> str:
+        """Give the slug of an invoke target: a Function, "fn" of this app, or "app-fn". Raises MisuseError for anything else."""
+        if isinstance(target, Function):
+            return target.slug
+        if isinstance(target, str) and target:
+            return f"{self.id}-{target}" if target in self.functions else target
+        raise MisuseError(f"step.invoke takes a function or its id, not {type(target).__name__}")
+
+    def __repr__(self) -> str:
+        return f"<App {self.id!r} with {len(self.functions)} functions>"
+
+    def _add(self, function: Function) -> None:
+        if function.id in self.functions:
+            raise ConfigError(f'Duplicate function ID "{function.id}" in app {self.id!r}: ids must be unique, failure handlers ("<id>-failure") included')
+        self.functions[function.id] = function
+
+    def _own_retries(self, value: int | None, id: str) -> int:
+        checked = retries(value, f"function {id!r}")
+        return self._retries if checked is None else checked
+
+    def _own_backoff(self, value: Backoff | None, id: str) -> Callable[[int], float] | None:
+        return backoff(value, f"function {id!r}") or self._backoff
+
+
+def _checked_retries(value: int, owner: str) -> int:
+    checked = retries(value, owner)
+    return DEFAULT_RETRIES if checked is None else checked
+
+
+def _checked_backoff(value: Backoff | None, owner: str) -> Callable[[int], float] | None:
+    return backoff(value, owner)
+
+
+_FLOW = {
+    "concurrency", "throttle", "rate_limit", "debounce", "priority", "batch", "idempotency", "singleton", "timeouts", "cancel_on",
+}  # fmt: skip
+
+
+def _flow(options: dict[str, Any], id: str) -> dict[str, Any]:
+    unknown = sorted(set(options) - _FLOW)
+    if unknown:
+        raise TypeError(f"function {id!r} got options that do not exist: {', '.join(unknown)}; there are: {', '.join(sorted(_FLOW))}")
+    return {name: value for name, value in options.items() if value is not None and value != ()}

@@ -1,0 +1,110 @@
+"""Function and DeferredFunction: a handler with what was declared for it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from inngest_gen.app.context import Context, DeferContext
+from inngest_gen.app.tools import StepTools
+from inngest_gen.calls.memo import Memo
+from inngest_gen.calls.request import CallRequest
+from inngest_gen.driver.turn import Planned
+from inngest_gen.codecs import Schema
+from inngest_gen.driver.execution import Execution
+from inngest_gen.errors import ConfigError
+from inngest_gen.intents.intent import Intent
+from inngest_gen.options.trigger import Cron, EventTrigger, EventType
+
+if TYPE_CHECKING:
+    from inngest_gen.app.app import App
+
+D = TypeVar("D")
+_BAD_ID = re.compile(r"['\\\r\n]")
+
+Handler = Callable[..., AsyncGenerator[Intent, Any] | Coroutine[Any, Any, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionOptions:
+    """What was declared for a function, checked. `flow` holds flow-control options by name; None and () mean not declared."""
+
+    name: str
+    triggers: tuple[EventTrigger | Cron | EventType[Any], ...] = ()
+    retries: int = 4
+    backoff: Callable[[int], float] | None = None
+    flow: Mapping[str, Any] = field(default_factory=dict)
+    on_failure: Handler | None = None
+
+
+class Function:
+    """A handler registered under an id. `slug` is "{app id}-{id}", its name to engines. Made by `app.function`."""
+
+    kind = "main"
+
+    def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions) -> None:
+        if not isinstance(id, str) or not id or _BAD_ID.search(id):
+            raise ConfigError(f"invalid id {id!r}: a function's id is a non-empty string without quotes, backslashes and line breaks")
+        if not callable(handler):
+            raise ConfigError(f"function {id!r} needs an async generator function or an async function, not {type(handler).__name__}")
+        self.app = app
+        self.id = id
+        self.slug = f"{app.id}-{id}"
+        self.handler = handler
+        self.options = options
+        self.schema: Schema | None = None
+        self.__name__: str = getattr(handler, "__name__", id)
+        self.__qualname__: str = getattr(handler, "__qualname__", id)
+        self.__doc__ = handler.__doc__
+
+    def __call__(self, ctx: Context[Any], *args: Any, **kwargs: Any) -> Any:
+        """Call the handler: inside another handler this makes it a sub-flow."""
+        return self.handler(ctx, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.slug!r}>"
+
+    def begin(
+        self,
+        call: CallRequest,
+        *,
+        memos: dict[str, Memo] | None = None,
+        prior_defers: dict[str, bool] | None = None,
+        strict: bool = False,
+        planned: Mapping[int, Planned] | None = None,
+        data: Any = None,
+    ) -> Execution:
+        """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`."""
+        logger = self.app.logger
+        execution = Execution(
+            run_id=call.run_id, memos=memos, prior_defers=prior_defers, strict=strict, planned=planned, on_misuse=self.app.defer_errors, log=logger
+        )
+        step = StepTools(execution.made, self.app.slug_of)
+        execution.start(self.handler(self._context(call, execution, step, data, logger)))
+        return execution
+
+    def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
+        return Context(call, execution, step, data, logger)
+
+    async def receive(self, data: Mapping[str, Any]) -> Any:
+        """Give `ctx.data` from the event's data: decoded by the schema, if there is one. Raises SchemaError."""
+        if self.schema is None:
+            return data
+        return await self.schema.aload(data) if self.schema.is_async else self.schema.load(data)
+
+
+class DeferredFunction(Function, Generic[D]):
+    """A function that other runs defer. `deferred_slug` marks it for `ctx.defer`. Made by `app.deferred`."""
+
+    kind = "defer"
+
+    def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions, schema: Schema | None) -> None:
+        super().__init__(app, id, handler, options)
+        self.schema = schema
+        self.deferred_slug = self.slug
+
+    def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
+        return DeferContext(call, execution, step, data, logger)

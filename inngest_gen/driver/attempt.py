@@ -1,0 +1,30 @@
+"""Which step attempt the running code belongs to, if any: a contextvar that the body runner sets."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from random import Random
+
+from inngest_gen.ids import seed
+
+
+class Attempt:
+    """One attempt of a step body: its run, its step's hash, and a random stream of its own, the same in each attempt."""
+
+    __slots__ = ("_random", "number", "run_id", "step_hash")
+
+    def __init__(self, run_id: str, step_hash: str, number: int) -> None:
+        self.run_id = run_id
+        self.step_hash = step_hash
+        self.number = number
+        self._random: Random | None = None
+
+    @property
+    def random(self) -> Random:
+        """The step's own random stream."""
+        if self._random is None:
+            self._random = Random(seed(self.run_id, self.step_hash))  # noqa: S311 - reproducible is what it is for
+        return self._random
+
+
+current_attempt: ContextVar[Attempt | None] = ContextVar("inngest_gen_step_attempt", default=None)

@@ -1,0 +1,195 @@
+"""Runs one attempt of a step's body: a sync function in a worker thread, an async function, or an async generator that yields defers.
+
+Promises: the outcome is a value, whatever the body does; its result has passed the JSON rules; its defers come with the outcome, also when it
+failed; it runs in a copy of the run's contextvars. Refuses: to swallow the cancellation of the task it runs in.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from inngest_gen.calls.failure import Failure
+from inngest_gen.calls.lazy import LazyOp
+from inngest_gen.codecs import encode_result
+from inngest_gen.driver.attempt import Attempt, current_attempt
+from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
+from inngest_gen.driver.trampoline import within
+from inngest_gen.durations import moment, seconds
+from inngest_gen.errors import ConfigError, InngestGenError, MisuseError, RetryAfterError, TooLarge
+from inngest_gen.intents.defer import Abort, Defer, current_sink
+from inngest_gen.intents.done import Done
+from inngest_gen.intents.intent import describe
+from inngest_gen.intents.step import Run
+from inngest_gen.loops import being_cancelled
+
+RESULT_BYTES = 4 * 1024 * 1024
+"""The largest result of a step: as the server's limit of an output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt of a body came to: `data`, its result as JSON, or `failure`; and the defers it made.
+
+    `retry_in` and `retry_at` are set by RetryAfterError: seconds, or a moment in epoch seconds.
+    """
+
+    data: bytes = b"null"
+    failure: Failure | None = None
+    lazy: tuple[LazyOp, ...] = ()
+    retry_in: float | None = None
+    retry_at: float | None = None
+
+
+async def run_body(
+    step: Run[Any],
+    attempt: Attempt,
+    *,
+    context: Context,
+    prior_defers: dict[str, bool],
+    on_misuse: OnMisuse = "log",
+    log: logging.Logger | None = None,
+    threads: anyio.CapacityLimiter | None = None,
+) -> Outcome:
+    """Run one attempt. `context` is the run's; the body sees a copy. `threads` limits the worker threads of sync bodies."""
+    buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log)
+    own = context.copy()
+    own.run(current_sink.set, buffer)
+    own.run(current_attempt.set, attempt)
+    return await within(_attempt(step, buffer, threads), own)
+
+
+async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: anyio.CapacityLimiter | None) -> Outcome:
+    what = f"the result of {describe(step)}"
+    try:
+        if step.timeout_s is None:
+            value = await _call(step, buffer, threads)
+        else:
+            with anyio.fail_after(step.timeout_s):
+                value = await _call(step, buffer, threads)
+        await buffer.settle()
+        forgotten = buffer.forgotten()
+        if forgotten is not None:
+            message = f"{describe(forgotten)} was made in {describe(step)} and neither yielded nor submitted: call .submit()"
+            if buffer.on_misuse == "raise":
+                raise MisuseError(message)
+            buffer.log.warning("%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id})
+        data = encode_result(step.fn if step.returns_type is None else step.returns_type, value, what)
+        if len(data) > RESULT_BYTES:
+            raise TooLarge(what, len(data), RESULT_BYTES)
+    except TimeoutError as error:
+        if step.timeout_s is not None and not str(error):
+            error = TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s")
+        return await _failed(error, buffer)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        return await _failed(error, buffer)
+    except BaseException as error:
+        # A body may end by a cancellation that is not ours (it awaited a cancelled task of its own): then it failed.
+        if not isinstance(error, anyio.get_cancelled_exc_class()) or being_cancelled():
+            raise
+        return await _failed(error, buffer)
+    return Outcome(data, None, tuple(buffer.drain()))
+
+
+async def _failed(error: BaseException, buffer: LazyBuffer) -> Outcome:
+    # What the body deferred before it failed is shipped as well.
+    try:
+        await buffer.settle()
+    except InngestGenError as misuse:
+        buffer.log.warning("%s", misuse)
+    lazy = tuple(buffer.drain())
+    retry_in = retry_at = None
+    no_retry = isinstance(error, InngestGenError)
+    if isinstance(error, RetryAfterError):
+        try:
+            retry_in, retry_at = retry_time(error)
+            no_retry = False
+        except (TypeError, ValueError) as wrong:
+            error = ConfigError(f"RetryAfterError got no time: {wrong}")
+    return Outcome(failure=Failure.of(error, no_retry=no_retry), lazy=lazy, retry_in=retry_in, retry_at=retry_at)
+
+
+def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:
+    """Give (seconds, None) or (None, epoch seconds) for when the next attempt may come. Raises TypeError or ValueError for no time."""
+    if isinstance(error.after, datetime):
+        return None, moment(error.after)
+    return seconds(error.after), None
+
+
+async def _call(step: Run[Any], buffer: LazyBuffer, threads: anyio.CapacityLimiter | None) -> Any:
+    fn = step.fn
+    if _is_async(fn):
+        value = fn(*step.args, **step.kwargs)
+    else:
+        # StopIteration cannot cross a future: errors come back as values.
+        ok, value = await anyio.to_thread.run_sync(_settled, fn, step.args, step.kwargs, limiter=threads, abandon_on_cancel=True)
+        if not ok:
+            raise value
+    if isinstance(value, AsyncGenerator):
+        return await _drive(value, buffer, step)
+    if inspect.isawaitable(value):
+        return await value
+    return value
+
+
+def _settled(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> tuple[bool, Any]:
+    try:
+        return True, fn(*args, **kwargs)
+    except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
+        return False, error
+
+
+def _is_async(fn: Callable[..., Any] | Callable[..., Awaitable[Any]]) -> bool:
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
+        return True
+    call = getattr(type(fn), "__call__", None)  # noqa: B004 - asks what kind of function it is
+    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
+
+
+async def _drive(body: AsyncGenerator[Any, Any], buffer: LazyBuffer, step: Run[Any]) -> Any:
+    """Drive an async-generator body: it may yield defers, their aborts, and Done."""
+    result: Any = None
+    value: Any = None
+    error: BaseException | None = None
+    ending = False
+    try:
+        while True:
+            try:
+                intent = await (body.asend(value) if error is None else body.athrow(error))
+            except StopAsyncIteration:
+                return result
+            except GeneratorExit:
+                if ending:
+                    return result
+                raise
+            value = error = None
+            if isinstance(intent, Done):
+                if ending:
+                    raise MisuseError(f"the body of {describe(step)} went on to yield after ig.Done")
+                result, ending = intent.value, True
+                error = GeneratorExit()
+            elif isinstance(intent, Defer):
+                try:
+                    value = await buffer.add_now(intent)
+                except Exception as misuse:  # noqa: BLE001 - raised at the yield
+                    error = misuse
+            elif isinstance(intent, Abort):
+                buffer.abort(intent.handle)
+            else:
+                error = MisuseError(
+                    f"the body of {describe(step)} yielded {describe(intent)}: a step's body may yield only defers, their aborts and ig.Done;"
+                    " to run steps, make it a sub-flow and yield it in the handler"
+                )
+    finally:
+        await body.aclose()

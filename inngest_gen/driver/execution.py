@@ -1,0 +1,799 @@
+"""The driver: one run's handler, replayed against its record up to the frontier, one turn at a time.
+
+Every shell uses it and none has a loop of its own: an engine takes a turn's new ops, brings their results with `resolve`, and takes the next
+turn; a debugger takes turns of one yield. Promises: a memoized step costs no loop suspension; branches settle in recorded order; nothing of
+ours passes through user code at a yield; `let_go` drops the frames without running them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import inspect
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from contextvars import copy_context
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from inngest_gen.calls.memo import Memo
+from inngest_gen.driver import held, mistakes
+from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf, Node, dismantle
+from inngest_gen.driver.history import History, Left
+from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
+from inngest_gen.driver.results import decoded
+from inngest_gen.driver.trampoline import Finalizer, bounce
+from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Returned, Turn
+from inngest_gen.errors import DeferError, MisuseError, NonRetriableError, StepError
+from inngest_gen.ids import step_hash
+from inngest_gen.intents.defer import Abort, Defer, current_sink
+from inngest_gen.intents.done import Done
+from inngest_gen.intents.group import Group, Race, Winner
+from inngest_gen.intents.intent import describe
+from inngest_gen.intents.step import (
+    Invoke,
+    Run,
+    SendEvent,
+    SendSignal,
+    Sleep,
+    SleepUntil,
+    Step,
+    WaitForEvent,
+    WaitForSignal,
+)
+from inngest_gen.intents.using import Using
+from inngest_gen.loops import being_cancelled, scope_mark
+
+_STEPS = frozenset({Run, Sleep, SleepUntil, WaitForEvent, WaitForSignal, SendEvent, SendSignal, Invoke})
+_DECODED = frozenset({Run, WaitForEvent, Invoke, WaitForSignal})
+_GIVE_WAY_S = 0.005
+_CHECK_EVERY = 128
+_UNLIMITED = 1 << 62
+
+Resume = tuple[FlowNode, BaseException | None, Any]
+Start = tuple[None, GroupNode, int]
+
+
+class Execution:
+    """One run being driven in this process.
+
+    `memos` is the record in completion order; the execution takes it over, and its data goes to user code as it is. `prior_defers` maps the
+    hashed ids of defers that the engine has to whether they can be aborted. With `strict` (the record was made by the same code) a different
+    sequence ends the run as Diverged, and `planned` tells by position what the record holds of unfinished steps.
+    `enter` enters what `ctx.using` names; a debugger passes a stub.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str = "",
+        memos: dict[str, Memo] | None = None,
+        prior_defers: dict[str, bool] | None = None,
+        strict: bool = False,
+        planned: Mapping[int, Planned] | None = None,
+        on_misuse: OnMisuse = "log",
+        log: logging.Logger | None = None,
+        enter: Callable[[Using], Coroutine[Any, Any, Any]] | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.lazy = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
+        self.made: list[Step[Any]] = []
+        """Steps that were made and not yet yielded; the context's step tools append to it."""
+        self.pending: dict[str, Leaf] = {}
+        """The frontier, and while replaying the leaves whose memo is not delivered yet; by hash, in the order of their yields."""
+        self.ended: Ended | None = None
+        self.position = 0
+        """How many steps have been yielded."""
+        self._history = History({} if memos is None else memos, strict=strict, planned=planned or {})
+        self._enter = enter
+        self._log = self.lazy.log
+        self._live = False
+        self._seen: dict[str, int] = {}
+        self._deliverable: list[tuple[int, str]] = []
+        self._ready: list[Resume | Start] = []
+        self._moved: list[FlowNode] = []
+        self._fresh: list[Leaf] = []
+        self._dropped: list[Op] = []
+        self._root: FlowNode | None = None
+        self._plain: Coroutine[Any, Any, Any] | None = None
+        self._flows: dict[int, FlowNode] = {}
+        self._stack = AsyncExitStack()
+        self._finalizer = Finalizer()
+        self.context = copy_context()
+        self.context.run(current_sink.set, self.lazy)
+        self._thrown: list[BaseException] = []
+        """Errors thrown into the handler: their tracebacks hold frames, so they are cleared when the run is dropped."""
+        self._was_woken = False
+        self._paused = False
+        self._mark: object = None
+
+    # What shells call.
+
+    def start(self, handler: object) -> None:
+        """Give it the handler, called with its context: an async generator or, for a plain handler, a coroutine. Raises MisuseError else."""
+        if isinstance(handler, AsyncGenerator):
+            root = FlowNode(handler, None, 0, "")
+            self._root = root
+            self._ready.append((root, None, None))
+        elif inspect.iscoroutine(handler):
+            self._plain = handler
+        else:
+            raise MisuseError(f"a handler is an async generator function or an async function; this one gave {type(handler).__name__}")
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the handler is at a place which it has passed before, in this process or another: log lines there are repeats."""
+        return not self._live and self._history.passed(self.position)
+
+    async def turn(self, budget: int = _UNLIMITED) -> Turn:
+        """Drive the handler until it ends or nothing more is memoized, at most `budget` yields. Must be awaited in one and the same task."""
+        turn = Turn()
+        await bounce(self._turn(turn, budget), self.context, self._finalizer, self._woken)
+        return turn
+
+    def resolve(self, hash: str, memo: Memo) -> None:
+        """Bring the result of a step. Results must be brought in the order of the record; those of dropped steps are ignored."""
+        rank = self._history.add(hash, memo)
+        if rank is not None and hash in self.pending:
+            heapq.heappush(self._deliverable, (rank, hash))
+
+    def drain(self) -> list[Any]:
+        """Take the lazy operations that wait for the next message."""
+        return self.lazy.drain()
+
+    def held(self) -> list[tuple[str, str]]:
+        """List what Python will close when the frames go: (description, "file:line")."""
+        return [found for flow in self._flows.values() for found in held.closing(flow.gen)]
+
+    def flows(self) -> list[FlowNode]:
+        """List the flows that are under way, outermost first."""
+        return list(self._flows.values())
+
+    def unused(self) -> list[str]:
+        """List the hashes of recorded steps that the handler did not ask for."""
+        return list(self._history.memos)
+
+    async def let_go(self) -> None:
+        """Close what `ctx.using` entered and drop the handler without running it. The execution is over afterwards."""
+        try:
+            await bounce(self._stack.aclose(), self.context, self._finalizer, self._woken)
+        except Exception:
+            self._log.exception("closing a resource of run %s failed", self.run_id)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Drop the handler without running it, leaving `ctx.using` resources to Python: for a loop that is over."""
+        self._finalizer.quiet = True
+        plain, self._plain = self._plain, None
+        if plain is not None:
+            plain.close()
+        # Everything that can hold a frame goes, so that reference counting frees it now.
+        root, self._root = self._root, None
+        if root is not None:
+            dismantle(root)
+        for flow in self._flows.values():
+            flow.forget()
+        if isinstance(self.ended, Raised):
+            self._thrown.append(self.ended.error)
+        for error in self._thrown:
+            _forget_frames(error)
+        self._thrown.clear()
+        self._flows.clear()
+        self.pending.clear()
+        self._ready.clear()
+        self._moved.clear()
+        self._fresh.clear()
+        self._dropped.clear()
+        self._history.memos.clear()
+        self.made.clear()
+
+    # The turn.
+
+    async def _turn(self, turn: Turn, budget: int) -> None:
+        if not self._paused:
+            # After a pause the handler may hold a scope which it is about to leave: then the mark from before counts.
+            self._mark = scope_mark()
+        if self._plain is not None:
+            await self._run_plain(self._plain)
+        left = budget
+        try:
+            left, turn.paused = await self._drive(budget)
+            if not turn.paused:
+                await self.lazy.settle()
+        except Left as stop:
+            self.ended = Diverged(stop.error)
+            stop.error.__traceback__ = None
+        except DeferError as misuse:  # found too late to raise it where the defer was submitted
+            self.ended = Raised(misuse, final=True)
+        self._paused = turn.paused
+        turn.yielded = budget - left
+        if not turn.paused:  # else the record may still tell that a step lost its race
+            for leaf in self._fresh:
+                if self.pending.get(leaf.op.hash) is leaf:
+                    leaf.reported = True
+                    turn.new.append(leaf.op)
+            self._fresh.clear()
+        turn.dropped, self._dropped = self._dropped, []
+        turn.ended = self.ended
+
+    async def _drive(self, left: int) -> tuple[int, bool]:
+        """Resume flows and deliver results until nothing is left to do. Gives what is left of the budget, and whether it ran out."""
+        deadline = time.perf_counter() + _GIVE_WAY_S
+        while self.ended is None:
+            if self._ready:
+                if left <= 0:
+                    return 0, True
+                entry = self._ready.pop()
+                if entry[0] is None:
+                    self._start(entry[1], entry[2])
+                else:
+                    left, deadline = await self._advance(entry[0], entry[1], entry[2], left, deadline)
+                continue
+            leaf = self._next_deliverable()
+            if leaf is not None:
+                if left <= 0:
+                    return 0, True
+                self._deliver(leaf)
+            elif not self._violation():
+                self._live = True
+                break
+        return left, False
+
+    async def _advance(self, flow: FlowNode, error: BaseException | None, value: Any, left: int, deadline: float) -> tuple[int, float]:
+        """Resume a flow, and go on with it, until it has to wait for a step that isn't the only one or not memoized, or the budget runs out."""
+        history = self._history
+        memos = history.memos
+        strict = history.strict
+        seen = self._seen
+        made = self.made
+        pending = self.pending
+        ready = self._ready
+        asend = flow.asend
+        check = min(left, _CHECK_EVERY)
+        left -= check
+        if not flow.started:
+            self._begin(flow)
+        while True:
+            try:
+                if error is None:
+                    intent = await asend(value)
+                else:
+                    thrown, error = error, None
+                    if thrown is not flow.ending:
+                        self._throws(thrown)
+                    intent = await flow.gen.athrow(thrown)
+            except StopAsyncIteration:
+                self._ended(flow, None)
+                return left + check, deadline
+            except BaseException as raised:  # noqa: BLE001 - whatever leaves a handler is the run's affair, the loop's own apart
+                await self._raised(flow, raised)
+                return left + check, deadline
+            if self._was_woken and self._cancelled(flow):
+                await self._vanish()
+            if flow.ending is not None and not mistakes.still_ending(flow.gen, flow.ending):
+                mistake = mistakes.went_on_after_done(flow.gen)
+                self._ended(flow, mistake, unfinished=True)
+                return left + check, deadline
+            cls = intent.__class__
+            if cls in _STEPS:
+                if intent.hash is not None:
+                    error = mistakes.yielded_twice(intent, held.where(flow.gen))
+                    continue
+                id = intent.id
+                if id in seen:
+                    key, index = self._repeat(id)
+                else:
+                    seen[id] = 0
+                    key, index = id, 0
+                try:
+                    hash = intent.hash = step_hash(key)
+                except ValueError as raised:
+                    error = MisuseError(str(raised), held.where(flow.gen))
+                    continue
+                position = self.position
+                self.position = position + 1
+                if made and made[-1] is intent:
+                    made.pop()
+                else:
+                    self._unmake(intent)
+                check -= 1
+                if check > 0 and not pending and not ready and hash in memos:
+                    # What _wait and _deliver do, for a memoized step that nothing else can come before.
+                    memo = memos.pop(hash)
+                    if strict and (memo.position != position or memo.kind != intent.kind):
+                        history.check_recorded(intent, position, memo, held.where(flow.gen))
+                    if memo.error is not None:
+                        error = _failure(memo.error, intent)
+                        continue
+                    value = memo.data
+                    if cls in _DECODED:
+                        try:
+                            value = decoded(intent, value)
+                        except Exception as raised:  # noqa: BLE001 - whatever a decoder raises belongs to the handler
+                            error = _undecoded(raised, intent)
+                            continue
+                    intent.result = value
+                    continue
+                self._moved.append(flow)
+                self._wait(intent, hash, index, position, flow, 0, flow)
+                if hash in memos and left > 0 and time.perf_counter() > deadline:
+                    await anyio.lowlevel.checkpoint()
+                    deadline = time.perf_counter() + _GIVE_WAY_S
+                return left + check, deadline
+            check -= 1
+            value = None
+            if cls is Done:
+                flow.result = intent.value
+                error = flow.ending = GeneratorExit()
+            elif cls is Defer:
+                try:
+                    schema = getattr(intent.function, "schema", None)
+                    value = await self.lazy.add_now(intent) if getattr(schema, "is_async", False) else self.lazy.add(intent)
+                except Exception as raised:  # noqa: BLE001 - misuse is raised at the yield
+                    error = raised
+            elif cls is Abort:
+                self.lazy.abort(intent.handle)
+            elif cls is Using:
+                try:
+                    value = await self._use(intent, flow)
+                except Exception as raised:  # noqa: BLE001 - failing to enter fails the attempt, at the yield
+                    error = raised
+            elif isinstance(intent, Group):
+                self._moved.append(flow)
+                self._begin_group(intent, flow, 0, flow)
+                return left + check, deadline
+            elif isinstance(intent, AsyncGenerator):
+                error = mistakes.used_flow(intent, self._flows, held.where(flow.gen))
+                if error is None:
+                    self._moved.append(flow)
+                    flow.waiting = FlowNode(intent, flow, 0, _join(flow.path, _name(intent)))
+                    ready.append((flow.waiting, None, None))
+                    return left + check, deadline
+            else:
+                error = mistakes.no_intent(intent, held.where(flow.gen))
+            if check <= 0:
+                if left <= 0:
+                    ready.append((flow, error, value))
+                    return 0, deadline
+                check = min(left, _CHECK_EVERY)
+                left -= check
+                if time.perf_counter() > deadline:
+                    await anyio.lowlevel.checkpoint()
+                    deadline = time.perf_counter() + _GIVE_WAY_S
+
+    def _throws(self, error: BaseException) -> None:
+        self._thrown.append(error)
+        # An error skips what comes after its yield: steps made before it may rightly never be yielded.
+        self.made.clear()
+        self.lazy.excuse()
+
+    async def _raised(self, flow: FlowNode, error: BaseException) -> None:
+        """Take what left a flow: its end, or that of this process's hold on the run."""
+        if isinstance(error, KeyboardInterrupt) or self._finalizer.quiet:
+            raise error
+        if self._was_woken and self._cancelled(flow):
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                raise error
+            await self._vanish()
+        if isinstance(error, GeneratorExit) and flow.ending is not None:
+            self._ended(flow, None)
+        else:
+            self._ended(flow, error)
+
+    # Steps.
+
+    def _repeat(self, id: str) -> tuple[str, int]:
+        seen = self._seen
+        index = seen[id] + 1
+        while (key := f"{id}:{index}") in seen:
+            index += 1
+        seen[id] = index
+        seen[key] = 0
+        return key, index
+
+    def _unmake(self, step: Step[Any]) -> None:
+        made = self.made
+        for place in range(len(made) - 1, -1, -1):
+            if made[place] is step:
+                del made[place]
+                return
+
+    def _wait(self, step: Step[Any], hash: str, index: int, position: int, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
+        history = self._history
+        at = held.where(flow.gen)
+        if history.strict and hash not in history.memos:
+            history.check_unrecorded(step, hash, position, at)
+        path = parent.path if parent is flow else _join(parent.path, f"[{_key(parent, slot)}]")
+        leaf = self.pending[hash] = Leaf(Op(step, hash, index, position, path, at), parent, slot)
+        if isinstance(parent, FlowNode):
+            parent.waiting = leaf
+        else:
+            parent.children[slot] = leaf
+        if hash in history.memos:
+            heapq.heappush(self._deliverable, (history.rank(hash), hash))
+        else:
+            self._fresh.append(leaf)
+
+    def _next_deliverable(self) -> Leaf | None:
+        deliverable = self._deliverable
+        while deliverable:
+            leaf = self.pending.get(deliverable[0][1])
+            if leaf is not None:
+                return leaf
+            heapq.heappop(deliverable)
+        return None
+
+    def _deliver(self, leaf: Leaf) -> None:
+        op = leaf.op
+        heapq.heappop(self._deliverable)
+        del self.pending[op.hash]
+        memo = self._history.take(op.hash)
+        if self._history.strict:
+            self._history.check_recorded(op.step, op.position, memo, op.at)
+        if memo.error is not None:
+            self._settle(leaf.parent, leaf.slot, _failure(memo.error, op.step), None)
+            return
+        try:
+            value = decoded(op.step, memo.data)
+        except Exception as error:  # noqa: BLE001 - whatever a decoder raises belongs to the handler
+            self._settle(leaf.parent, leaf.slot, _undecoded(error, op.step), None)
+            return
+        op.step.result = value
+        self._settle(leaf.parent, leaf.slot, None, value)
+
+    # The end of a flow.
+
+    def _begin(self, flow: FlowNode) -> None:
+        flow.started = True
+        self._flows[id(flow.gen)] = flow
+        self._finalizer.flows.add(id(flow.gen))
+
+    def _ended(self, flow: FlowNode, error: BaseException | None, *, unfinished: bool = False) -> None:
+        flow.ended = True
+        frame = id(flow.gen)
+        self._flows.pop(frame, None)
+        flow.forget_frame()
+        if not unfinished:  # else the finalizer must still know it
+            self._finalizer.flows.discard(frame)
+        if flow.ender is not None:
+            (failed, then), flow.ender = flow.ender, None
+            if isinstance(error, Exception):
+                failed.append(error)
+            then()
+        elif flow.parent is None:
+            self._end_handler(flow, error)
+        else:
+            self._settle(flow.parent, flow.slot, error, flow.result)
+
+    def _end_handler(self, flow: FlowNode, error: BaseException | None) -> None:
+        forgotten = None
+        if error is None:
+            forgotten = error = mistakes.never_yielded(self.made, self.lazy)
+        if error is not None:
+            self.ended = Raised(error, final=forgotten is not None or is_final(error))
+            return
+        if self._history.strict:
+            self._history.check_all_asked(self.position)
+        self.ended = Returned(flow.result)
+
+    def _settle(self, parent: FlowNode | GroupNode, slot: int, error: BaseException | None, value: Any) -> None:
+        """Give the outcome of a child to its parent: a flow is resumed, a group counts it."""
+        if isinstance(parent, FlowNode):
+            parent.waiting = None
+            self._ready.append((parent, error, value))
+            return
+        if parent.over:
+            return
+        parent.children[slot] = None
+        if isinstance(parent.intent, Race):
+            self._settle_race(parent, slot, error, value)
+            return
+        if error is not None:
+            if not isinstance(error, Exception):
+                cause, error = error, RuntimeError(f"{type(error).__name__} left a branch")
+                error.__cause__ = cause
+            parent.errors.append(error)
+        parent.results[slot] = value if error is None else error
+        parent.left -= 1
+        if parent.left == 0:
+            self._settle_parallel(parent)
+
+    # Groups.
+
+    def _begin_group(self, intent: Group, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
+        name = intent.kind.removeprefix("group.")
+        node = GroupNode(intent, parent, slot, _join(parent.path, name))
+        if isinstance(parent, FlowNode):
+            parent.waiting = node
+            self._unmake_branches(intent)
+        else:
+            parent.children[slot] = node
+        if not intent.branches:
+            self._settle_parallel(node)
+            return
+        self._ready.extend((None, node, place) for place in range(len(intent.branches) - 1, -1, -1))
+
+    def _unmake_branches(self, group: Group) -> None:
+        for branch in group.branches:
+            if isinstance(branch, Step):
+                self._unmake(branch)
+            elif isinstance(branch, Group):
+                self._unmake_branches(branch)
+
+    def _start(self, group: GroupNode, slot: int) -> None:
+        """Start one branch; those before it have gone as far as they can."""
+        if group.over:
+            return
+        branch = group.intent.branches[slot]
+        flow = _flow_of(group)
+        if isinstance(branch, Step):
+            if branch.hash is not None:
+                self._settle(group, slot, mistakes.yielded_twice(branch, held.where(flow.gen)), None)
+                return
+            id = branch.id
+            if id in self._seen:
+                key, index = self._repeat(id)
+            else:
+                self._seen[id] = 0
+                key, index = id, 0
+            try:
+                hash = branch.hash = step_hash(key)
+            except ValueError as error:
+                self._settle(group, slot, MisuseError(str(error), held.where(flow.gen)), None)
+                return
+            position = self.position
+            self.position = position + 1
+            self._wait(branch, hash, index, position, group, slot, flow)
+        elif isinstance(branch, Group):
+            self._begin_group(branch, group, slot, flow)
+        else:
+            mistake = mistakes.used_flow(branch, self._flows, held.where(flow.gen))
+            if mistake is not None:
+                self._settle(group, slot, mistake, None)
+                return
+            child = FlowNode(branch, group, slot, _join(group.path, f"[{_key(group, slot)}]/{_name(branch)}"))
+            group.children[slot] = child
+            self._ready.append((child, None, None))
+
+    def _settle_parallel(self, group: GroupNode) -> None:
+        group.over = True
+        intent = group.intent
+        if group.errors and not getattr(intent, "return_exceptions", False):
+            count, total = len(group.errors), len(intent.branches)
+            # In the order of the branches, not of their failures.
+            errors = [result for result in group.results if any(result is error for error in group.errors)]
+            self._settle(group.parent, group.slot, ExceptionGroup(f"{count} of {total} branches of {intent.kind} failed", errors), None)
+            return
+        value: Any = dict(zip(intent.keys, group.results, strict=True)) if intent.named else tuple(group.results)
+        self._settle(group.parent, group.slot, None, value)
+
+    def _settle_race(self, group: GroupNode, slot: int, error: BaseException | None, value: Any) -> None:
+        group.over = True
+        losers = [child for child in group.children if child is not None]
+        failed: list[Exception] = []
+
+        def settle() -> None:
+            group.children.clear()
+            if failed:
+                every = [*([error] if isinstance(error, Exception) else []), *failed]
+                self._settle(
+                    group.parent, group.slot, ExceptionGroup("branches that lost group.race failed while they were ended", every), None
+                )
+            elif error is not None:
+                self._settle(group.parent, group.slot, error, None)
+            else:
+                self._settle(group.parent, group.slot, None, Winner(group.intent.keys[slot], value))
+
+        # No loser goes on while those before it clean up.
+        for loser in losers:
+            self._stop(loser)
+        self._end_all(losers, failed, settle)
+
+    # How a branch is ended from outside. It may be ended again by an outer race while it cleans up: then the new order takes the old one's place.
+
+    def _stop(self, node: Node) -> None:
+        """Drop the unfinished steps below a node, those of a clean-up that is under way apart."""
+        if isinstance(node, Leaf):
+            self._drop_leaf(node)
+        elif isinstance(node, GroupNode):
+            node.over = True
+            for child in node.children:
+                if child is not None:
+                    self._stop(child)
+        elif node.ending is None and node.waiting is not None:
+            self._stop(node.waiting)
+
+    def _drop_leaf(self, leaf: Leaf) -> None:
+        op = leaf.op
+        if self.pending.get(op.hash) is leaf:
+            del self.pending[op.hash]
+            self._history.lose(op.hash)
+            if leaf.reported:
+                self._dropped.append(op)
+
+    def _end_all(self, nodes: list[Node], failed: list[Exception], then: Callable[[], None]) -> None:
+        """End nodes in order, each fully (its clean-up steps included) before the next; then call `then`."""
+        if not nodes:
+            then()
+            return
+        self._end(nodes[0], failed, lambda: self._end_all(nodes[1:], failed, then))
+
+    def _end(self, node: Node, failed: list[Exception], then: Callable[[], None]) -> None:
+        """End a node, innermost flows first; put what its clean-up raises into `failed`, and call `then` when it is over."""
+        if isinstance(node, Leaf):
+            self._drop_leaf(node)
+            then()
+        elif isinstance(node, GroupNode):
+            node.over = True
+            self._end_all([child for child in node.children if child is not None], failed, then)
+        elif node.ended:
+            then()
+        elif not node.started:
+            node.ended = True
+            self._ready[:] = [entry for entry in self._ready if entry[0] is not node]
+            then()
+        elif node.ending is not None:
+            node.ender = failed, then  # it is ending already: let its clean-up finish
+        else:
+            waiting = node.waiting
+
+            def throw() -> None:
+                node.waiting = None
+                node.ender = failed, then
+                node.ending = GeneratorExit()
+                self.made[:] = [step for step in self.made if step._code is not getattr(node.gen, "ag_code", None)]
+                self._ready.append((node, node.ending, None))
+
+            if waiting is not None:
+                self._end(waiting, failed, throw)
+            else:
+                self._ready[:] = [entry for entry in self._ready if entry[0] is not node]
+                throw()
+
+    # Mistakes only a look at the frames can tell.
+
+    def _violation(self) -> bool:
+        """At the frontier: throw a MisuseError into a flow that holds a scope of its own over a yield. Says whether there was one."""
+        # The last to move first: its scopes are inside those of the others.
+        moved = [flow for flow in reversed(self._moved) if flow.waiting is not None and not flow.ended]
+        self._moved.clear()
+        for flow in moved:
+            kind = held.open_scope(flow.gen)
+            if kind is not None:
+                self._throw_misuse(flow, mistakes.scope_over_yield(kind, held.where(flow.gen)))
+                return True
+        if moved and scope_mark() is not self._mark:
+            flow = next((flow for flow in moved if held.has_entered(flow.gen)), moved[0])
+            self._throw_misuse(flow, mistakes.scope_over_yield("cancel scope or task group", held.where(flow.gen)))
+            return True
+        return False
+
+    def _throw_misuse(self, flow: FlowNode, error: MisuseError) -> None:
+        self._moved.append(flow)  # it may hold another scope
+        waiting = flow.waiting
+        assert waiting is not None
+        if flow.warned:
+            # It caught the error and yielded under its scope again: no error will do, and left alone it could go on for ever.
+            flow.result = None
+            self._end(flow, [], lambda: self._outcome(flow, error))
+            return
+        flow.warned = True
+
+        def throw() -> None:
+            flow.waiting = None
+            self._ready.append((flow, error, None))
+
+        self._end(waiting, [], throw)
+
+    def _outcome(self, flow: FlowNode, error: Exception) -> None:
+        if flow.parent is None:
+            self.ended = Raised(error, final=True)
+        else:
+            self._settle(flow.parent, flow.slot, error, None)
+
+    # Resources, cancellation, plain handlers.
+
+    async def _use(self, using: Using, flow: FlowNode) -> Any:
+        kind = held.open_scope(flow.gen) or ("cancel scope or task group" if scope_mark() is not self._mark else None)
+        if kind is not None:  # it would be closed before what is inside it
+            raise mistakes.scope_over_yield(kind, held.where(flow.gen))
+        if self._enter is not None:
+            return await self._enter(using)
+        manager: Any = using.manager
+        try:
+            if hasattr(type(manager), "__aenter__"):
+                return await self._stack.enter_async_context(manager)
+            return self._stack.enter_context(manager)
+        finally:
+            self._mark = scope_mark()
+
+    def _woken(self) -> None:
+        self._was_woken = True
+
+    def _cancelled(self, flow: FlowNode) -> bool:
+        """Whether the run's task is being cancelled, and not only a scope of the handler's own, such as a timeout around an await."""
+        if scope_mark() is not self._mark or (not flow.ended and held.open_scope(flow.gen) is not None):
+            return False  # the handler's own scope, which is wrong here: the frontier tells
+        self._was_woken = False
+        return being_cancelled()
+
+    async def _vanish(self) -> None:
+        """Leave by the loop's cancellation: user code caught it and went on to yield, but this process has let go of the run."""
+        await anyio.lowlevel.checkpoint()
+        raise anyio.get_cancelled_exc_class()  # asyncio delivers a task's cancellation once, and it was swallowed
+
+    async def _run_plain(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        try:
+            value = await coroutine
+        except BaseException as error:  # noqa: BLE001 - as for flows
+            if isinstance(error, KeyboardInterrupt) or self._finalizer.quiet:
+                raise
+            if self._was_woken and being_cancelled():
+                if isinstance(error, anyio.get_cancelled_exc_class()):
+                    raise
+                await self._vanish()
+            self.ended = Raised(error, final=is_final(error))
+        else:
+            mistake = mistakes.not_a_generator(self.made, self.lazy)
+            self.ended = Returned(value) if mistake is None else Raised(mistake, final=True)
+        self._plain = None
+        self._live = True
+
+
+def is_final(error: BaseException) -> bool:
+    """Say whether no further attempt of the handler can help: misuse, NonRetriableError, or nothing but memoized step errors."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_final(inner) for inner in error.exceptions)
+    if isinstance(error, StepError):
+        return error.memoized
+    return isinstance(error, (MisuseError, DeferError, NonRetriableError))
+
+
+def _failure(error: StepError, step: Step[Any]) -> StepError:
+    error.step_id = step.id
+    error.memoized = True
+    return error
+
+
+def _undecoded(error: Exception, step: Step[Any]) -> Exception:
+    error.add_note(f"while decoding the result of {describe(step)}")
+    return error
+
+
+def _forget_frames(error: BaseException) -> None:
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = None
+        todo += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            todo += one.exceptions
+
+
+def _flow_of(node: FlowNode | GroupNode) -> FlowNode:
+    while isinstance(node, GroupNode):
+        node = node.parent
+    return node
+
+
+def _key(group: FlowNode | GroupNode, slot: int) -> int | str:
+    return group.intent.keys[slot] if isinstance(group, GroupNode) else slot
+
+
+def _name(generator: Any) -> str:
+    name: str = getattr(generator, "__name__", type(generator).__name__)
+    return name
+
+
+def _join(path: str, part: str) -> str:
+    if not path:
+        return part
+    return f"{path}{part}" if part.startswith("[") else f"{path}/{part}"

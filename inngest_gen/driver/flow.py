@@ -1,0 +1,105 @@
+"""The tree of what a run is doing: flows (the handler and its sub-flows), groups of branches, and leaves (steps without a result yet)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from inngest_gen.driver.turn import Op
+from inngest_gen.intents.group import Group
+
+Ender = tuple[list[Exception], Callable[[], None]]
+"""Where a flow that is ended from outside puts its error, and what is called when it is over."""
+
+
+class FlowNode:
+    """A handler or sub-flow being driven. `waiting` is the node its current yield waits for."""
+
+    __slots__ = ("asend", "ended", "ender", "ending", "gen", "parent", "path", "result", "slot", "started", "waiting", "warned")
+
+    def __init__(self, gen: AsyncGenerator[Any, Any], parent: FlowNode | GroupNode | None, slot: int, path: str) -> None:
+        self.gen = gen
+        self.asend = gen.asend
+        self.parent = parent
+        self.slot = slot
+        self.path = path
+        self.waiting: Node | None = None
+        self.started = False
+        self.ended = False
+        self.ending: GeneratorExit | None = None
+        """The GeneratorExit that was thrown in at Done or at a lost race."""
+        self.ender: Ender | None = None
+        """Whom to tell, rather than the parent, when a flow that is ended from outside is over."""
+        self.warned = False
+        """Whether a MisuseError for a scope held over a yield was thrown in."""
+        self.result: Any = None
+
+    def forget_frame(self) -> None:
+        """Let the frame go."""
+        gone: Any = None
+        self.asend = self.gen = gone
+        self.ending = None
+
+    def forget(self) -> None:
+        """Let the frame go, and break the cycles of the tree."""
+        self.forget_frame()
+        self.parent = self.waiting = self.ender = self.result = None
+
+
+class GroupNode:
+    """A parallel or a race whose branches are under way. `over` is set once it has settled or was ended from outside."""
+
+    __slots__ = ("children", "errors", "intent", "left", "over", "parent", "path", "results", "slot")
+
+    def __init__(self, intent: Group, parent: FlowNode | GroupNode, slot: int, path: str) -> None:
+        self.intent = intent
+        self.parent = parent
+        self.slot = slot
+        self.path = path
+        count = len(intent.branches)
+        self.children: list[Node | None] = [None] * count
+        """What each branch is at; None before it has started and once it has settled."""
+        self.results: list[Any] = [None] * count
+        self.errors: list[Exception] = []
+        self.left = count
+        self.over = False
+
+    def forget(self) -> None:
+        """Let the branches go, and break the cycles of the tree."""
+        self.children.clear()
+        self.results.clear()
+        self.errors.clear()
+        gone: Any = None
+        self.parent = self.intent = gone
+
+
+class Leaf:
+    """A step that was yielded and waits for its result."""
+
+    __slots__ = ("op", "parent", "reported", "slot")
+
+    def __init__(self, op: Op, parent: FlowNode | GroupNode, slot: int) -> None:
+        self.op = op
+        self.parent = parent
+        self.slot = slot
+        self.reported = False
+
+    def forget(self) -> None:
+        """Break the cycles of the tree."""
+        gone: Any = None
+        self.parent = gone
+
+
+Node = FlowNode | GroupNode | Leaf
+
+
+def dismantle(node: Node) -> None:
+    """Let go of all frames below a node, without a cycle left for the garbage collector."""
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, FlowNode):
+            todo += [] if one.waiting is None else [one.waiting]
+        elif isinstance(one, GroupNode):
+            todo += [child for child in one.children if child is not None]
+        one.forget()

@@ -1,0 +1,102 @@
+"""What the record holds of a run: finished steps in the order of their completion, planned ones by position; and where a replay leaves it.
+
+Promises: `rank` orders results as they were recorded, those that come later after those that were there; a strict history raises Left at the
+first step that is not the recorded one. Refuses: to judge a history that isn't strict, whose steps are matched by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from inngest_gen.calls.memo import Memo
+from inngest_gen.driver.divergence import ended_early, other_step
+from inngest_gen.driver.turn import Planned
+from inngest_gen.errors import NonDeterminismError
+from inngest_gen.intents.step import Step
+
+
+class Left(Exception):  # noqa: N818 - not an error for anyone: it carries one to the end of the turn
+    """A replay left its history: `error` says where."""
+
+    def __init__(self, error: NonDeterminismError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class History:
+    """A run's record, used up as the handler asks for it. `memos` is taken over."""
+
+    __slots__ = ("_came", "_count", "_lost", "_order", "_passed", "memos", "planned", "strict")
+
+    def __init__(self, memos: dict[str, Memo], *, strict: bool, planned: Mapping[int, Planned]) -> None:
+        self.memos = memos
+        self.strict = strict
+        self.planned = planned
+        self._passed = max(planned, default=-1)
+        self._order: dict[str, int] | None = None
+        self._came: dict[str, int] = {}
+        self._count = 0
+        self._lost: set[str] = set()
+
+    def passed(self, position: int) -> bool:
+        """Say whether the record tells that a handler which has yielded `position` steps went on from there before."""
+        return bool(self.memos) or position <= self._passed
+
+    def add(self, hash: str, memo: Memo) -> int | None:
+        """Take a result that came while the run is live. Gives its rank, or None where it is no longer wanted: its step lost a race."""
+        if hash in self._lost:
+            return None
+        self.memos[hash] = memo
+        self._count += 1
+        self._came[hash] = self._count
+        return self._count
+
+    def rank(self, hash: str) -> int:
+        """Give the place of a recorded result: below all that came since."""
+        came = self._came.get(hash)
+        if came is not None:
+            return came
+        order = self._order
+        if order is None:
+            there = [known for known in self.memos if known not in self._came]
+            order = self._order = {known: place - len(there) for place, known in enumerate(there)}
+        return order[hash]
+
+    def take(self, hash: str) -> Memo:
+        """Use up a result."""
+        self._came.pop(hash, None)
+        return self.memos.pop(hash)
+
+    def lose(self, hash: str) -> None:
+        """Forget a step that lost a race, and its result, now or when it comes."""
+        self.memos.pop(hash, None)
+        self._lost.add(hash)
+
+    # Determinism. Callers ask only where the history is strict.
+
+    def check_recorded(self, step: Step[Any], position: int, memo: Memo, at: str | None) -> None:
+        """Raise Left if `memo`, which has the hash of `step`, is not the record's step at this position."""
+        if memo.position is None or (memo.position == position and memo.kind == step.kind):
+            return
+        recorded = next((other for other in self.memos.values() if other.position == position), None)
+        raise Left(other_step(step, position, at, memo, recorded or self.planned.get(position)))
+
+    def check_unrecorded(self, step: Step[Any], hash: str, position: int, at: str) -> None:
+        """Raise Left if the record holds another step at the position of `step`, which has no result."""
+        planned = self.planned.get(position)
+        if planned is not None and (planned.hash != hash or planned.kind != step.kind):
+            raise Left(other_step(step, position, at, None, planned))
+        for memo in self.memos.values():
+            if memo.position == position:
+                raise Left(other_step(step, position, at, None, memo))
+
+    def check_all_asked(self, position: int) -> None:
+        """Raise Left if the record holds steps at or after `position`, where the handler has ended."""
+        left = [memo for memo in self.memos.values() if memo.position is not None and memo.position >= position]
+        if left:
+            first = min(left, key=lambda memo: memo.position or 0)
+            raise Left(ended_early(position, first))
+        for planned_at, planned in sorted(self.planned.items()):
+            if planned_at >= position:
+                raise Left(ended_early(position, planned))

@@ -1,0 +1,230 @@
+"""The lazy buffer: collects defers and aborts in call order until the next message takes them.
+
+Promises: a defer the engine already has is skipped in silence once; a second use of an id is logged and skipped; an abort of what was never
+sent sends neither; misuse and limits are logged with the run's id and skipped, or raised where `defer_errors="raise"`.
+One buffer for each replay of the handler, one for each attempt of a step body; they share `prior`, the hashed ids that the engine has.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from inngest_gen import jsonvalue
+from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
+from inngest_gen.codecs import Schema
+from inngest_gen.errors import DeferError, InngestGenError, MisuseError
+from inngest_gen.ids import step_hash
+from inngest_gen.intents.defer import Defer, DeferHandle
+
+DEFERS_PER_RUN = 20
+INPUT_BYTES = 4 * 1024 * 1024
+META_BYTES = 32 * 1024
+"""Limits of the server: B02 of pkg/consts/consts.go."""
+
+OnMisuse = Literal["log", "raise"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unchecked:
+    """The place of a defer whose async schema is yet to be asked."""
+
+    defer: Defer
+    slug: str
+    schema: Schema
+
+
+class LazyBuffer:
+    """The defers of one replay, or of one attempt of a step body.
+
+    `prior` maps the hashed ids that the engine has to whether they can still be aborted. A deferred function is told from anything else by an
+    attribute `deferred_slug` that is a string; its `schema` is a Schema or None.
+    """
+
+    __slots__ = ("_made", "_pending", "_seen", "_total", "_unchecked", "log", "on_misuse", "prior", "run_id")
+
+    def __init__(self, prior: dict[str, bool], *, run_id: str, on_misuse: OnMisuse = "log", log: logging.Logger | None = None) -> None:
+        self.prior = prior
+        self.run_id = run_id
+        self.on_misuse = on_misuse
+        self.log = log or logging.getLogger("inngest_gen")
+        self._pending: dict[str, LazyOp | _Unchecked] = {}
+        self._seen: set[str] = set()
+        self._made: dict[int, Defer] = {}
+        self._unchecked = 0
+        """How many of the pending may be unchecked."""
+        self._total = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    # What intents call.
+
+    def made(self, defer: Defer) -> None:
+        """Note that a defer was made, so that `forgotten` can tell of one that is never yielded or submitted."""
+        self._made[id(defer)] = defer
+
+    def add(self, defer: Defer) -> DeferHandle:
+        """Take a defer. Where its schema is async, `settle` checks it later. Raises DeferError only with `on_misuse="raise"`."""
+        taken = self._take(defer)
+        if isinstance(taken, DeferHandle):
+            return taken
+        hash, slug, schema = taken
+        if schema is not None and schema.is_async:
+            self._pending[hash] = _Unchecked(defer, slug, schema)
+            self._unchecked += 1
+            return DeferHandle(defer.id, hash, slug, active=True)
+        return self._check(defer, hash, slug, schema)
+
+    async def add_now(self, defer: Defer) -> DeferHandle:
+        """Take a defer, awaiting an async schema."""
+        taken = self._take(defer)
+        if isinstance(taken, DeferHandle):
+            return taken
+        hash, slug, schema = taken
+        if schema is not None and schema.is_async:
+            return await self._acheck(defer, hash, slug, schema)
+        return self._check(defer, hash, slug, schema)
+
+    def abort(self, handle: DeferHandle) -> None:
+        """Take a defer back."""
+        if not handle.active:
+            return
+        hash = handle.hash
+        pending = self._pending.get(hash)
+        if isinstance(pending, DeferAdd):
+            del self._pending[hash]
+            self._total -= len(pending.data)
+        elif isinstance(pending, _Unchecked):
+            del self._pending[hash]
+        elif self.prior.get(hash, False):
+            self._pending[hash] = DeferAbort(hash=hash, id=handle.id, function=handle.slug)
+            self.prior[hash] = False
+
+    # What the driver and the body runner call.
+
+    def excuse(self) -> None:
+        """Forget which defers were made so far: an error skips their yields."""
+        self._made.clear()
+
+    async def settle(self) -> None:
+        """Ask the async schemas of what was submitted. Raises DeferError only with `on_misuse="raise"`."""
+        if not self._unchecked:
+            return
+        self._unchecked = 0
+        for hash, waiting in list(self._pending.items()):
+            if isinstance(waiting, _Unchecked):
+                await self._acheck(waiting.defer, hash, waiting.slug, waiting.schema)
+
+    def forgotten(self) -> Defer | None:
+        """Give a defer that was made and neither yielded nor submitted, or None."""
+        return next(iter(self._made.values()), None)
+
+    def drain(self) -> list[LazyOp]:
+        """Give what is to be sent, in call order, and count it as sent."""
+        ops = [op for op in self._pending.values() if not isinstance(op, _Unchecked)]
+        if self._unchecked:
+            self._pending = {hash: op for hash, op in self._pending.items() if isinstance(op, _Unchecked)}
+        else:
+            self._pending.clear()
+        for op in ops:
+            if isinstance(op, DeferAdd):
+                self.prior.setdefault(op.hash, True)
+        return ops
+
+    # Checks.
+
+    def _take(self, defer: Defer) -> DeferHandle | tuple[str, str, Schema | None]:
+        self._made.pop(id(defer), None)
+        if defer.submitted:
+            raise MisuseError(f"defer {defer.id!r} was yielded or submitted twice: make one for each")
+        defer.submitted = True
+        hash = step_hash(defer.id)
+        slug = getattr(defer.function, "deferred_slug", None)
+        if hash in self._seen:
+            self.log.warning("defer skipped: duplicate ID within run", extra={"id": defer.id, "run_id": self.run_id})
+            return DeferHandle(defer.id, hash, slug, active=False)
+        self._seen.add(hash)
+        if hash in self.prior and self.on_misuse == "log":
+            return DeferHandle(defer.id, hash, slug, active=True)
+        # Where misuse is raised, a replay must raise it as the first time did: known ones are checked again, and only not sent.
+        if not isinstance(slug, str):
+            return self._misuse(defer, hash, None, f"{_called(defer.function)} is no deferred function (declare it with app.deferred)")
+        if not isinstance(defer.data, Mapping) and defer.function.schema is None:
+            return self._misuse(defer, hash, slug, f"its data must be a JSON object (a dict), not {type(defer.data).__name__}")
+        return hash, slug, defer.function.schema
+
+    def _check(self, defer: Defer, hash: str, slug: str, schema: Schema | None) -> DeferHandle:
+        try:
+            value = defer.data if schema is None else schema.check(defer.data)
+        except Exception as error:  # noqa: BLE001 - a user's schema may raise anything, and a defer never fails its parent
+            return self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
+        return self._ship(defer, hash, slug, value)
+
+    async def _acheck(self, defer: Defer, hash: str, slug: str, schema: Schema) -> DeferHandle:
+        try:
+            value = await schema.acheck(defer.data)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
+        return self._ship(defer, hash, slug, value)
+
+    def _ship(self, defer: Defer, hash: str, slug: str, value: object) -> DeferHandle:
+        try:
+            data = jsonvalue.encode(value, f"the data of defer {defer.id!r}")
+            meta = None if defer.meta is None else checked_meta(defer.meta)
+        except InngestGenError as error:
+            return self._misuse(defer, hash, slug, str(error), error)
+        if not data.startswith(b"{"):
+            return self._misuse(defer, hash, slug, "its data must become a JSON object")
+        known = hash in self.prior
+        adds = sum(isinstance(op, DeferAdd) for op in self._pending.values())
+        limit = None
+        if len(self.prior) + adds >= DEFERS_PER_RUN and not known:
+            limit = f"a run has at most {DEFERS_PER_RUN} defers"
+        elif len(data) > INPUT_BYTES:
+            limit = f"its data has {len(data):,} bytes, the limit is {INPUT_BYTES:,}"
+        elif self._total + len(data) > INPUT_BYTES:
+            limit = f"the data of all defers of a run may have {INPUT_BYTES:,} bytes together"
+        if limit is not None:
+            return self._misuse(defer, hash, slug, limit)
+        self._total += len(data)
+        if known:
+            self._pending.pop(hash, None)
+        else:
+            self._pending[hash] = DeferAdd(
+                hash=hash, id=defer.id, name=defer.name, function=slug, data=data, meta=meta, experiment=defer.experiment
+            )
+        return DeferHandle(defer.id, hash, slug, active=True)
+
+    def _misuse(self, defer: Defer, hash: str, slug: str | None, reason: str, cause: Exception | None = None) -> DeferHandle:
+        self._pending[hash] = DeferRejected(hash=hash, id=defer.id, function=slug, reason=reason)
+        error = DeferError(defer.id, reason)
+        if self.on_misuse == "raise":
+            raise error from cause
+        self.log.warning("%s (run %s)", error, self.run_id, extra={"id": defer.id, "run_id": self.run_id})
+        return DeferHandle(defer.id, hash, slug, active=False)
+
+
+def checked_meta(meta: object) -> Mapping[str, Any]:
+    """Check a defer's meta: a JSON object of at most 32 KiB whose `sessions` hold strings, numbers or None. Raises InngestGenError."""
+    if not isinstance(meta, Mapping):
+        raise MisuseError(f"meta must be a JSON object (a dict), not {type(meta).__name__}")
+    sessions = meta.get("sessions")
+    if sessions is not None:
+        if not isinstance(sessions, Mapping):
+            raise MisuseError(f"meta.sessions must be a dict, not {type(sessions).__name__}")
+        for key, value in sessions.items():
+            if isinstance(value, bool) or not (value is None or isinstance(value, (str, int, float))):
+                raise MisuseError(f"meta.sessions[{key!r}] must be a string or number, not {type(value).__name__}")
+    encoded = jsonvalue.encode(dict(meta), "meta")
+    if len(encoded) > META_BYTES:
+        raise MisuseError(f"meta has {len(encoded):,} bytes, the limit is {META_BYTES:,}")
+    result: dict[str, Any] = json.loads(encoded)
+    return result
+
+
+def _called(function: object) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)

@@ -1,0 +1,80 @@
+"""What a driver turn tells the engine: the ops that are new at the frontier, those no longer wanted, the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from inngest_gen.errors import NonDeterminismError
+from inngest_gen.intents.step import Step
+
+
+class Op:
+    """A step at the frontier: it was yielded and has no result yet.
+
+    `hash` is the record's key and `index` the repeat (0 for the first use of the id); `position` counts the steps of the run in the order of
+    their yields; `path` names the branch ("" for the handler itself, "parallel[0]/quote" in a branch); `at` is "file:line" of the yield.
+    """
+
+    __slots__ = ("at", "hash", "index", "path", "position", "step")
+
+    def __init__(self, step: Step[Any], hash: str, index: int, position: int, path: str, at: str | None) -> None:
+        self.step = step
+        self.hash = hash
+        self.index = index
+        self.position = position
+        self.path = path
+        self.at = at
+
+    def __repr__(self) -> str:
+        return f"<op {self.step!r} at position {self.position}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What the record holds of an unfinished step, by position: a replay of unchanged code must ask for it there."""
+
+    hash: str
+    kind: str
+    label: str | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The handler ended with `value`."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The handler ended with `error`. `final` says that no further attempt may help: a memoized error, misuse, NonRetriableError."""
+
+    error: BaseException
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """The replay left the record: the run is blocked until its code is put right."""
+
+    error: NonDeterminismError
+
+
+Ended = Returned | Raised | Diverged
+
+
+@dataclass(slots=True)
+class Turn:
+    """The outcome of one driver turn.
+
+    `new` are ops that came to the frontier, in the order of their yields; `dropped` those of losers, no longer wanted; `ended` is set when the
+    handler has ended. Lazy operations are taken with `Execution.drain` when a message leaves. `yielded` counts the intents of this turn; `paused` says that the budget ran out.
+    """
+
+    new: list[Op] = field(default_factory=list)
+    dropped: list[Op] = field(default_factory=list)
+    ended: Ended | None = None
+    yielded: int = 0
+    paused: bool = False

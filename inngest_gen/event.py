@@ -1,0 +1,47 @@
+"""Event: what starts runs and wakes waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inngest_gen.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event: `name`, `data` (a JSON object), `id` (deduplicates: one id starts a function once), `ts` (epoch milliseconds), `meta`.
+
+    `id` and `ts` are filled in when it is sent. Raises ConfigError for an empty name or data that is no mapping.
+    """
+
+    name: str
+    data: Mapping[str, Any]
+    id: str | None
+    ts: int | None
+    meta: Mapping[str, Any] | None
+
+    def __init__(
+        self,
+        name: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        id: str | None = None,
+        ts: int | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"an event's name must be a non-empty string, not {name!r}")
+        if data is None:
+            data = {}
+        elif not isinstance(data, Mapping):
+            raise ConfigError(f"the data of event {name!r} must be a JSON object (a dict), not {type(data).__name__}")
+        if id is not None and (not isinstance(id, str) or not id):
+            raise ConfigError(f"the id of event {name!r} must be a non-empty string or None, not {id!r}")
+        if ts is not None and (not isinstance(ts, int) or isinstance(ts, bool)):
+            raise ConfigError(f"the ts of event {name!r} is in epoch milliseconds, an int, not {ts!r}")
+        if meta is not None and not isinstance(meta, Mapping):
+            raise ConfigError(f"the meta of event {name!r} must be a JSON object (a dict), not {type(meta).__name__}")
+        for attribute, value in (("name", name), ("data", data), ("id", id), ("ts", ts), ("meta", meta)):
+            object.__setattr__(self, attribute, value)

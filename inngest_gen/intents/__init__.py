@@ -1,0 +1,1 @@
+"""What a handler may yield: steps, sub-flow groups, defers, resources and Done."""

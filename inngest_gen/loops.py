@@ -1,0 +1,78 @@
+"""The one file that knows the event loops by name.
+
+`waker()` gives the cheapest thread-safe way to run a callback in the loop; `scope_mark()` the innermost cancel scope of the running task, for
+telling whether a handler left one open over a yield; `being_cancelled()` whether the running task is being cancelled from outside.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+
+Wake = Callable[[Callable[[], Any]], None]
+
+
+def _under_trio() -> bool:
+    if "trio" not in sys.modules:
+        return False
+    import trio
+
+    return trio.lowlevel.in_trio_run()
+
+
+def waker() -> Wake:
+    """Give a function that, called from any thread, runs a callback soon in the running loop. Raises RuntimeError outside a loop.
+
+    The function raises RuntimeError (asyncio) or trio.RunFinishedError, a RuntimeError too, when the loop is gone.
+    """
+    if _under_trio():
+        import trio
+
+        return trio.lowlevel.current_trio_token().run_sync_soon
+    import asyncio
+
+    return asyncio.get_running_loop().call_soon_threadsafe
+
+
+def scope_mark() -> object:
+    """Give what identifies the innermost cancel scope of the running task: compare two marks with `is`."""
+    if _under_trio():
+        import trio
+
+        return getattr(trio.lowlevel.current_task(), "_cancel_status", None)
+    import asyncio
+
+    from anyio._backends._asyncio import _task_states
+
+    task = asyncio.current_task()
+    state = None if task is None else _task_states.get(task)
+    return None if state is None else state.cancel_scope
+
+
+def being_cancelled() -> bool:
+    """Say whether the running task is under a cancelled scope or, in asyncio, has been cancelled."""
+    if anyio.current_effective_deadline() == float("-inf"):
+        return True
+    if _under_trio():
+        return False
+    import asyncio
+
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def in_loop() -> bool:
+    """Say whether the calling thread runs an event loop right now."""
+    if _under_trio():
+        return True
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What a function may declare: triggers, retries, flow control, timeouts."""
