@@ -1,0 +1,549 @@
+"""Engine: runs the functions of apps durably over one SQLite file, inside the user's event loop.
+
+Promises: what `send` acknowledged is on disk; a step's result is on disk before its handler sees it; on start everything unfinished goes on.
+Refuses: a second engine on the same file, and options it does not honour yet.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import pathlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Literal
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from inngest_gen import jsonvalue
+from inngest_gen.app.app import App
+from inngest_gen.app.function import Function
+from inngest_gen.calls.lazy import DeferAdd, LazyOp
+from inngest_gen.clock import Clock, SystemClock, VirtualClock
+from inngest_gen.durations import Duration, seconds
+from inngest_gen.engine.limiter import FairLimiter
+from inngest_gen.engine.live import LiveRun, checked_event, code_of
+from inngest_gen.engine.progress import Kind, Listener, Progress
+from inngest_gen.engine.record import Record, load
+from inngest_gen.engine.rules.matching import Triggers
+from inngest_gen.engine.run import Run
+from inngest_gen.engine.store import database
+from inngest_gen.engine.store.reader import Reader
+from inngest_gen.engine.store.tables import Tables
+from inngest_gen.engine.store.writer import Job, Writer
+from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Transitions
+from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, UnsupportedOption
+from inngest_gen.event import Event
+from inngest_gen.loops import waker
+from inngest_gen.options.retries import Backoff, backoff
+from inngest_gen.options.trigger import Cron, EventTrigger
+
+DEFAULT_CONCURRENCY = 100
+_LIVE = 1000
+"""How many runs may be in memory at once; the others wait as rows."""
+_PREPARED = 2000
+"""How many queued runs keep what was just written of them, so that it need not be read back."""
+_FIRE = 200
+_POLL_S = 0.25
+_LONGEST_WAIT_S = 30.0
+"""Timers look at the clock again at least this often: the machine may have slept, or its clock been set."""
+
+
+class Engine:
+    """Runs apps over the file `path`: `async with ig.Engine("shop.db", apps=[app]) as engine`.
+
+    `durability`: "power" (every commit survives a power failure) or "process" (survives `kill -9`; the last moments before a power failure may be
+    lost; commits cost a tenth). `backoff`: a duration, a list of them or a function of the failed attempt's number, where neither the function nor
+    its app declares one. `concurrency`: how many step bodies run at once (default 100). `max_steps` a run (1 to 10,000). `grace`: how long running
+    step bodies may go on when the engine stops. `clock`: another source of time (VirtualClock). `watch`: called in the loop for each happening.
+    Raises ConfigError here; EngineLocked, StoreError and UnsupportedOption on entering.
+    """
+
+    def __init__(
+        self,
+        path: str | pathlib.Path,
+        *,
+        apps: Sequence[App],
+        durability: Literal["power", "process"] = "power",
+        backoff: Backoff | None = None,
+        concurrency: int | None = None,
+        max_steps: int = 1000,
+        grace: Duration = "10s",
+        clock: Clock | None = None,
+        watch: Listener | None = None,
+    ) -> None:
+        if durability not in {"power", "process"}:
+            raise ConfigError(f'durability is "power" or "process", not {durability!r}')
+        if not isinstance(max_steps, int) or isinstance(max_steps, bool) or not 1 <= max_steps <= 10_000:
+            raise ConfigError(f"max_steps is a whole number from 1 to 10000, not {max_steps!r}")
+        if isinstance(apps, App):
+            raise ConfigError("apps is a list: apps=[app]")
+        self.path = pathlib.Path(path)
+        self.apps = tuple(apps)
+        self.durability = durability
+        self.max_steps = max_steps
+        self.watch = watch
+        self.log = logging.getLogger("inngest_gen.engine")
+        self.functions = _functions(self.apps)
+        self._backoff = _backoff(backoff)
+        self._grace = seconds(grace)
+        self._clock = clock or SystemClock()
+        self._concurrency = DEFAULT_CONCURRENCY if concurrency is None else concurrency
+        self.limiter = FairLimiter(self._concurrency)
+        self._live: dict[int, LiveRun] = {}
+        self._queue: deque[int] = deque()
+        self._queued: dict[int, Record | None] = {}
+        self._timers: list[tuple[float, int]] = []
+        self._watched: dict[object, anyio.Event] = {}
+        self._codes: dict[str, str] = {}
+        self._jobs = 0
+        self._state: Literal["new", "open", "stopping", "closed"] = "new"
+
+    # Lifetime.
+
+    async def __aenter__(self) -> Engine:
+        if self._state != "new":
+            raise EngineError("an Engine is entered once: make another one")
+        _refuse_unsupported(self.functions)
+        for app in self.apps:
+            if app.engine is not None:
+                raise EngineError(f"app {app.id!r} is run by another engine in this process")
+        self._lock = await anyio.to_thread.run_sync(database.lock, self.path)
+        try:
+            connection = await anyio.to_thread.run_sync(lambda: database.connect(self.path, durability=self.durability))
+            self._reader = Reader(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._reading = anyio.Lock()
+        self.threads = anyio.CapacityLimiter(self._concurrency)
+        self._timer_news = anyio.Event()
+        self._start_news = anyio.Event()
+        self._emptied = anyio.Event()
+        triggers = Triggers(
+            (trigger.name, function.slug)
+            for function in self.functions.values()
+            for trigger in function.options.triggers
+            if not isinstance(trigger, Cron)
+        )
+        self.transitions = Transitions(set(self.functions), triggers, self._clock)
+        self._writer = Writer(connection, self.path, waker(), self.log)
+        self._state = "open"
+        for app in self.apps:
+            app.engine = self
+        self._unlisten = self._clock.listen(lambda: self._timer_news.set()) if isinstance(self._clock, VirtualClock) else None
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        try:
+            await self._tasks.start(self._serve)
+            unknown: list[str] = await self._change(self.transitions.open)
+            for slug in unknown:
+                self.log.warning("%s has unfinished runs of %r, which no app here declares: they stay as they are", self.path, slug)
+            await self._change(self._take_commands)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        self._state = "stopping"
+        self._queue.clear()
+        self._queued.clear()
+        self._timer_news.set()
+        try:
+            with anyio.CancelScope(shield=True):
+                with anyio.move_on_after(self._grace):
+                    await self._wind_down()
+                # Only the cancellation of the engine's own tasks ends what still runs.
+                self._cancel_serving()
+            # Not told of the user's error: it would come back wrapped in an ExceptionGroup.
+            await self._tasks.__aexit__(None, None, None)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._writer.close)
+                self._reader.close()
+            self._state = "closed"
+            if self._unlisten is not None:
+                self._unlisten()
+            for app in self.apps:
+                app.engine = None
+            self._lock.release()
+            for event in self._watched.values():
+                event.set()
+
+    async def _serve(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Own the tasks of runs and bodies, shielded from the cancellation of whoever opened the engine: they get the grace period."""
+        with anyio.CancelScope(shield=True) as self._serving:
+            async with anyio.create_task_group() as self._bodies:
+                self._bodies.start_soon(self._time)
+                self._bodies.start_soon(self._start_runs)
+                if not isinstance(self._clock, VirtualClock):
+                    self._bodies.start_soon(self._poll)
+                task_status.started()
+
+    def _cancel_serving(self) -> None:
+        self._serving.cancel()
+
+    async def _wind_down(self) -> None:
+        """Let running step bodies finish and be committed; runs that only wait are let go at once."""
+        while self._live:
+            for live in list(self._live.values()):
+                live.stop_when_idle()
+            self._emptied = anyio.Event()
+            if self._live:
+                await self._emptied.wait()
+
+    # What users call.
+
+    async def send(self, *events: Event) -> list[str]:
+        """Send events; gives their ids once they are on disk. An id that is known already starts nothing.
+
+        Raises EngineError for a reserved name or a stopped engine, TooLarge beyond 4 MiB, NotJSON, StoreError.
+        """
+        return [id for id, _ in await self._send(events)]
+
+    async def _send(self, events: Sequence[Event]) -> list[tuple[str, int]]:
+        self._check_open()
+        for event in events:
+            if not isinstance(event, Event):
+                raise TypeError(f"send takes ig.Event values, not {type(event).__name__}")
+        sent = [checked_event(event) for event in events]
+        result: list[tuple[str, int]] = await self._change(lambda tx: self.transitions.receive(tx, sent), patient=False)
+        return result
+
+    async def run(self, event: Event, timeout: Duration | None = None) -> list[Run]:
+        """Send an event and wait until every run it causes has ended: triggered, invoked, deferred, started by events those send.
+
+        Gives the runs in the order of their creation; a blocked run counts as ended. On timeout raises TimeoutError, and the runs go on.
+        """
+        with anyio.fail_after(None if timeout is None else seconds(timeout)):
+            [(_, number)] = await self._send([event])
+            while True:
+                news = self._watched.setdefault(("origin", number), anyio.Event())
+                unfinished, ids = await self._change(lambda tx: Effects((tx.unfinished(number), tx.caused(number))))
+                if not unfinished:
+                    break
+                await news.wait()
+                self._check_open()
+        self._watched.pop(("origin", number), None)
+        return [await self.get(id) for id in ids]
+
+    async def get(self, run_id: str) -> Run:
+        """Give a run. Raises RunNotFound."""
+        run = await self._read(lambda reader: reader.get(run_id))
+        if run is None:
+            raise RunNotFound(run_id)
+        return run
+
+    async def runs(self, status: str | None = None, function: str | None = None, limit: int = 100) -> list[Run]:
+        """List runs, newest first. `function` is a slug or a function's id."""
+        return await self._read(lambda reader: reader.runs(status, function, limit))
+
+    async def wait(self, run_id: str) -> Run:
+        """Wait until a run has ended (or is blocked) and give it. Raises RunNotFound."""
+        while True:
+            news = self._watched.setdefault(run_id, anyio.Event())
+            run = await self.get(run_id)
+            if run.has_ended or run.status == "blocked":
+                self._watched.pop(run_id, None)
+                return run
+            await news.wait()
+            self._check_open()
+
+    async def cancel(self, run_id: str) -> None:
+        """Cancel a run; its handler is not resumed, its defers are scheduled. One that has ended stays as it is. Raises RunNotFound."""
+        await self._change(lambda tx: self.transitions.cancel(tx, run_id))
+
+    async def retry(self, run_id: str) -> None:
+        """Let a blocked run go on, or a failed one try its failed steps again. Raises RunNotFound, EngineError for other states."""
+        await self._change(lambda tx: self.transitions.retry(tx, run_id))
+
+    def send_from_thread(self, events: Sequence[Event]) -> list[str]:
+        """Send events from a thread that runs no loop; blocks until they are on disk."""
+        import threading
+
+        self._check_open()
+        sent = [checked_event(event) for event in events]
+        acknowledged = threading.Event()
+
+        def change(tx: Tables) -> Effects:
+            return self.transitions.receive(tx, sent)
+
+        def done(job: Job) -> None:
+            self._done(job)
+            acknowledged.set()
+
+        self._jobs += 1
+        job = self._writer.submit(change, done, patient=False)
+        acknowledged.wait()
+        if job.error is not None:
+            raise job.error
+        return [id for id, _ in job.result.result]
+
+    # What live runs call.
+
+    def now(self) -> float:
+        """Give the time, in epoch seconds."""
+        return self._clock.now()
+
+    def codes(self, function: Function) -> str:
+        """Give the fingerprints of a function's code as one text."""
+        known = self._codes.get(function.slug)
+        if known is None:
+            known = self._codes[function.slug] = code_of(function)
+        return known
+
+    def backoff_of(self, function: Function) -> Callable[[int], float] | None:
+        """Give the backoff that holds for a function: its own, its app's, the engine's; None is the default table."""
+        return function.options.backoff or self._backoff
+
+    def start_body(self, body: Callable[[Any], Awaitable[None]], op: Any) -> None:
+        """Run a step's body in a task of its own."""
+        self._bodies.start_soon(body, op)
+
+    async def load(self, run: int) -> Record | None:
+        """Read an unfinished run."""
+        record: Record | None = await self._change(lambda tx: Effects(load(tx, run)))
+        return record
+
+    def submit(self, change: Callable[[Tables], Effects], done: Callable[[Job], None]) -> None:
+        """Queue a change; after its commit its effects are acted on, and `done` is called in the loop."""
+
+        def finished(job: Job) -> None:
+            self._jobs -= 1
+            done(job)
+            self._act(job)
+
+        self._jobs += 1
+        self._writer.submit(change, finished)
+
+    async def commit(self, change: Callable[[Tables], Effects]) -> Effects:
+        """Make a change and wait until it is durable. Raises StoreError."""
+        committed = anyio.Event()
+        self._jobs += 1
+
+        def finished(job: Job) -> None:
+            self._done(job)
+            committed.set()
+
+        job = self._writer.submit(change, finished)
+        await committed.wait()
+        if job.error is not None:
+            raise job.error
+        effects: Effects = job.result
+        return effects
+
+    def left(self, live: LiveRun) -> None:
+        """Forget a run that has left memory; if something has arrived for it since, take it up again."""
+        del self._live[live.run]
+        if live.mailed_late:
+            self._enqueue(live.run, None)
+        self._pump()
+        if not self._live:
+            self._emptied.set()
+        self._look_idle()
+
+    def tell(self, kind: Kind, run_id: str, function_id: str, **facts: Any) -> None:
+        """Tell whoever watches."""
+        if self.watch is not None:
+            try:
+                self.watch(Progress(kind=kind, at=self.now(), run_id=run_id, function_id=function_id, **facts))
+            except Exception:
+                self.log.exception("the watcher failed")
+
+    def log_dropped(self, run_id: str, lazy: Sequence[LazyOp]) -> None:
+        """Log defers which will not be sent because their run has ended."""
+        for op in lazy:
+            if isinstance(op, DeferAdd):
+                self.log.warning("defer %r of run %s is dropped: the run was cancelled or had ended before it was sent", op.id, run_id)
+
+    # Effects.
+
+    async def _change(self, change: Callable[[Tables], Effects], *, patient: bool = True) -> Any:
+        committed = anyio.Event()
+        self._jobs += 1
+
+        def finished(job: Job) -> None:
+            self._done(job)
+            committed.set()
+
+        job = self._writer.submit(change, finished, patient=patient)
+        with anyio.CancelScope(shield=True):
+            await committed.wait()
+        if job.error is not None:
+            raise job.error
+        return job.result.result
+
+    def _done(self, job: Job) -> None:
+        self._jobs -= 1
+        self._act(job)
+
+    def _act(self, job: Job) -> None:
+        if job.error is None:
+            effects: Effects = job.result
+            for effect in effects.then:
+                match effect:
+                    case Queued(record, parent_id):
+                        self.tell("run.queued", record.id, record.function, parent_run_id=parent_id, run_kind=record.kind)
+                        self._enqueue(record.run, record if len(self._queue) < _PREPARED else None)
+                    case Resolved(run, hash, memo):
+                        live = self._live.get(run)
+                        if live is not None:
+                            live.deliver(hash, memo)
+                        else:
+                            self._enqueue(run, None)
+                    case Paused(due, run):
+                        heapq.heappush(self._timers, (due, run))
+                        if self._timers[0][1] == run:
+                            self._timer_news.set()
+                    case Over():
+                        self._end(effect)
+                    case Reopened(run):
+                        self._enqueue(run, None)
+            if self._queue:
+                self._start_news.set()  # tasks can be started in a task only, and this is a callback
+        self._look_idle()
+
+    def _end(self, over: Over) -> None:
+        live = self._live.get(over.run)
+        if live is not None and over.status == "cancelled":
+            live.cancel()
+        self._queued.pop(over.run, None)
+        if self.watch is not None:
+            self.tell(
+                "run.blocked" if over.status == "blocked" else "run.ended",
+                over.id,
+                over.function,
+                status=over.status,
+                output=None if over.output is None else jsonvalue.decode(over.output),
+                error=None if over.error is None else over.error.error(),
+            )
+        for key in (over.id, ("origin", over.origin)):
+            news = self._watched.pop(key, None)
+            if news is not None:
+                news.set()
+
+    def _enqueue(self, run: int, record: Record | None) -> None:
+        if run in self._live:
+            self._live[run].mailed_late = True
+            return
+        if run not in self._queued and self._state == "open":
+            self._queued[run] = record
+            self._queue.append(run)
+
+    async def _start_runs(self) -> None:
+        while True:
+            await self._start_news.wait()
+            self._start_news = anyio.Event()
+            self._pump()
+
+    def _pump(self) -> None:
+        while self._queue and len(self._live) < _LIVE and self._state == "open":
+            run = self._queue.popleft()
+            if run not in self._queued:
+                continue
+            live = LiveRun(self, run, self._queued.pop(run))
+            self._live[run] = live
+            self._bodies.start_soon(live.main)
+
+    # Time.
+
+    async def _time(self) -> None:
+        while True:
+            due = self._timers[0][0] if self._timers else None
+            delay = None if due is None else due - self._clock.now()
+            if delay is not None and delay <= 0:
+                now = self._clock.now()
+                runs: dict[int, None] = {}
+                while self._timers and self._timers[0][0] <= now and len(runs) < _FIRE:
+                    runs[heapq.heappop(self._timers)[1]] = None
+                await self._change(lambda tx, runs=list(runs): self.transitions.fire(tx, runs))  # type: ignore[misc]
+                continue
+            if isinstance(self._clock, VirtualClock):
+                if self._clock.jumps and due is not None and self._idle():
+                    self._clock.advance_to(due)
+                    continue
+                await self._timer_news.wait()
+            else:
+                with anyio.move_on_after(_LONGEST_WAIT_S if delay is None else min(delay, _LONGEST_WAIT_S)):
+                    await self._timer_news.wait()
+            self._timer_news = anyio.Event()
+
+    def _idle(self) -> bool:
+        return not self._live and not self._queue and not self._jobs
+
+    def _look_idle(self) -> None:
+        if isinstance(self._clock, VirtualClock) and self._idle():
+            self._timer_news.set()
+
+    async def _poll(self) -> None:
+        """Look for commands that other processes left in the file."""
+        seen: int | None = None
+        while True:
+            await anyio.sleep(_POLL_S)
+
+            def look(tx: Tables, seen: int | None = seen) -> Effects:
+                version = tx.data_version()
+                effects = Effects() if version == seen else self._take_commands(tx)
+                effects.result = version
+                return effects
+
+            seen = await self._change(look)
+
+    def _take_commands(self, tx: Tables) -> Effects:
+        effects = Effects()
+        for _, kind, argument in tx.take_commands():
+            try:
+                value = jsonvalue.decode(argument)
+                if kind == "cancel":
+                    effects.then += self.transitions.cancel(tx, value["run_id"]).then
+                elif kind == "retry":
+                    effects.then += self.transitions.retry(tx, value["run_id"]).then
+                elif kind == "send":
+                    sent = [checked_event(Event(one["name"], one.get("data"), id=one.get("id"), ts=one.get("ts"), meta=one.get("meta"))) for one in value["events"]]
+                    effects.then += self.transitions.receive(tx, sent).then
+                else:
+                    self.log.error("a command of unknown kind %r is left out", kind)
+            except (InngestGenError, KeyError, TypeError) as error:
+                self.log.error("the command %s %s is left out: %s", kind, argument.decode(errors="replace")[:200], error)
+        return effects
+
+    async def _read(self, read: Callable[[Reader], Any]) -> Any:
+        if self._state not in {"open", "stopping"}:
+            raise EngineError("the engine is closed")
+        async with self._reading:
+            return await anyio.to_thread.run_sync(read, self._reader)
+
+    def _check_open(self) -> None:
+        if self._state == "new":
+            raise EngineError("the engine has not been entered: `async with ig.Engine(...) as engine`")
+        if self._state != "open":
+            raise EngineError("the engine is stopping or stopped: unfinished runs go on when an engine next opens the file")
+
+
+def _functions(apps: Sequence[App]) -> dict[str, Function]:
+    functions: dict[str, Function] = {}
+    for app in apps:
+        for function in app.functions.values():
+            if function.slug in functions:
+                raise ConfigError(f"two apps declare a function with the slug {function.slug!r}")
+            functions[function.slug] = function
+    return functions
+
+
+def _backoff(value: Backoff | None) -> Callable[[int], float] | None:
+    return backoff(value, "the engine")
+
+
+def _refuse_unsupported(functions: dict[str, Function]) -> None:
+    for function in functions.values():
+        for name in function.options.flow:
+            raise UnsupportedOption(function.slug, name)
+        for trigger in function.options.triggers:
+            if isinstance(trigger, Cron):
+                raise UnsupportedOption(function.slug, f"the cron trigger {trigger.expression!r}")
+            if isinstance(trigger, EventTrigger) and trigger.if_ is not None:
+                raise UnsupportedOption(function.slug, f"the trigger expression if_={trigger.if_!r}")

@@ -1,0 +1,679 @@
+"""One run while it is in memory: brings the driver's frontier to the store and the store's results to the driver.
+
+This is where driver and store meet. A result is given to the handler only after its commit. Nothing to do but wait: the run is suspended, its
+frames dropped. Promises: results reach the driver in the order of their commits, which is the order of the record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import orjson
+
+from inngest_gen import jsonvalue
+from inngest_gen.app.function import Function
+from inngest_gen.calls.failure import Failure
+from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
+from inngest_gen.calls.memo import Memo
+from inngest_gen.calls.request import CallRequest
+from inngest_gen.driver.attempt import Attempt
+from inngest_gen.driver.body import RESULT_BYTES, Outcome, retry_time, run_body
+from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.fingerprint import fingerprint
+from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Returned
+from inngest_gen.engine.progress import Kind
+from inngest_gen.engine.record import Record
+from inngest_gen.engine.rules.backoff import next_attempt
+from inngest_gen.engine.store.tables import Tables, dumps
+from inngest_gen.engine.store.writer import Job
+from inngest_gen.engine.transitions import Effects, Paused, Sent
+from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, TooLarge, UnsupportedOption
+from inngest_gen.event import Event
+from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, WaitForEvent, WaitForSignal
+
+if TYPE_CHECKING:
+    from inngest_gen.engine.engine import Engine
+
+Mail = tuple[str, Memo | None]
+Change = Callable[[Tables, Effects], None]
+
+
+class LiveRun:
+    """A run in memory. `main` is its task."""
+
+    def __init__(self, engine: Engine, run: int, record: Record | None) -> None:
+        self.run = run
+        self._engine = engine
+        self._record = record
+        self._mail: deque[Mail] = deque()
+        # Made in `main`: a callback of the writer, where this object is made, is no task, and anyio's objects can be made in tasks only.
+        self._news: anyio.Event | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._in_flight: dict[str, anyio.CancelScope] = {}
+        self._abandoned: set[str] = set()
+        self._prelude: list[Change] = []
+        self._over = False
+        self._cancelled = False
+        self._stopping = False
+        self._broken: Exception | None = None
+        self.mailed_late = False
+        """Whether something arrived after the run had decided to leave memory."""
+
+    # What the engine calls, in the loop.
+
+    def deliver(self, hash: str, memo: Memo | None) -> None:
+        """Bring the result of a waiting step, or (`memo` None) say that its next attempt is due."""
+        self._mail.append((hash, memo))
+        self.mailed_late = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None:
+            self._news.set()
+
+    def stop_when_idle(self) -> None:
+        """Leave memory once the bodies that run now are finished and committed: the engine stops."""
+        self._stopping = True
+        if self._in_flight:
+            self._wake()
+        elif self._scope is not None:
+            self._scope.cancel()
+
+    def cancel(self) -> None:
+        """Stop at once: the run has been cancelled."""
+        self._over = self._cancelled = True
+        if self._scope is not None:
+            self._scope.cancel()
+        for scope in self._in_flight.values():
+            scope.cancel()
+
+    # The task.
+
+    async def main(self) -> None:
+        """Drive the run until it ends, waits or is let go."""
+        try:
+            with anyio.CancelScope() as self._scope:
+                if not self._cancelled and not self._stopping:
+                    await self._live()
+        except EngineError as error:
+            # The store failed: what is committed stays, the rest is done again when the engine next starts.
+            self._engine.log.error("run %s stopped here and will be taken up again at the next start: %s", self._record and self._record.id, error)
+        except Exception:
+            self._engine.log.exception("run %s stopped here by a defect of the engine", self._record and self._record.id)
+        finally:
+            for scope in self._in_flight.values():
+                scope.cancel()
+            self._engine.left(self)
+
+    async def _live(self) -> None:
+        engine = self._engine
+        record = self._record
+        if record is None:
+            record = await engine.load(self.run)
+            if record is None:
+                return
+            self._record = record
+        function = engine.functions.get(record.function)
+        if function is None:
+            return
+        self._function = function
+        self._max_attempts = function.options.retries + 1
+        execution = await self._begin(record, function)
+        if execution is None:
+            return
+        self._execution = execution
+        try:
+            await self._drive(execution)
+        finally:
+            with anyio.CancelScope(shield=True):
+                for what, where in execution.held():
+                    if execution.ended is None:
+                        engine.log.warning(
+                            "run %s is suspended at %s while it holds %s: Python closes it now, and the handler will not have it when it goes on;"
+                            " use `yield ctx.using(...)`, or open it inside a step", record.id, where, what,
+                        )  # fmt: skip
+                self._drop_unsent(execution)
+                await execution.let_go()
+
+    async def _begin(self, record: Record, function: Function) -> Execution | None:
+        codes = self._engine.codes(function)
+        strict = record.codes is None or record.codes == codes
+        if record.codes is None:
+            self._prelude.append(lambda tx, _: tx.started(record.run, self._engine.now(), codes))
+            self._tell("run.started")
+        elif record.codes not in {codes, ""}:
+            self._prelude.append(lambda tx, _: tx.set_codes(record.run, ""))
+        call = CallRequest(
+            run_id=record.id,
+            events=(record.event if record.kind not in {"defer"} else Event(record.event.name, record.data(), id=record.event.id, ts=record.event.ts),),
+            attempt=record.attempt,
+            max_attempts=self._max_attempts,
+            error=record.error(),
+            parents=record.parents(),
+        )
+        self._had_memos = bool(record.memos)
+        self._changed = not strict
+        try:
+            data = await function.receive(record.data())
+            return function.begin(
+                call,
+                memos=record.memos,
+                prior_defers=record.defers,
+                strict=strict,
+                planned={plan.position: Planned(plan.hash, plan.kind, plan.label, plan.at) for plan in record.plans.values()} if strict else None,
+                data=data,
+            )
+        except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
+            # Data that does not fit, or a handler of the wrong shape: no further attempt can help (A56).
+            await self._finish("failed", None, Failure.of(error, no_retry=True), [])
+            return None
+
+    async def _drive(self, execution: Execution) -> None:
+        while True:
+            turn = await execution.turn()
+            if turn.ended is not None:
+                if not await self._end(turn.ended, execution):
+                    return
+                continue
+            if self._changed:
+                self._note_unused(execution)
+            for op in turn.dropped:
+                self._abandon(op)
+            for op in turn.new:
+                if op.position >= self._engine.max_steps:
+                    error = EngineError(
+                        f"a run has at most {self._engine.max_steps} steps, and this one asked for more: split the work over runs"
+                        " (step.invoke, step.send_event), or raise max_steps (up to 10000)"
+                    )
+                    await self._finish("failed", None, Failure.of(error, no_retry=True), execution.drain())
+                    return
+            new = turn.new
+            if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, Run) and new[0].hash not in self._waiting:
+                await self._body(new[0])
+            else:
+                for op in new:
+                    self._start(op)
+            if not await self._receive(execution):
+                return
+
+    async def _receive(self, execution: Execution) -> bool:
+        """Wait for results and bring them to the driver. Says False when the run leaves memory: it only waits, or the engine stops."""
+        while not self._mail or self._stopping:
+            if self._broken is not None:
+                raise self._broken
+            if not self._in_flight:
+                if self._stopping:
+                    return False
+                if await self._suspended(execution):
+                    return False
+                continue
+            self._news = anyio.Event()
+            await self._news.wait()
+        self.mailed_late = False
+        while self._mail:
+            hash, memo = self._mail.popleft()
+            self._waiting.discard(hash)
+            if memo is not None:
+                execution.resolve(hash, memo)
+            elif hash in execution.pending:
+                self._in_flight[hash] = anyio.CancelScope()
+                self._engine.start_body(self._body, execution.pending[hash].op)
+        return True
+
+    async def _suspended(self, execution: Execution) -> bool:
+        """Commit that the run waits, and say whether it still does."""
+        waiting = {leaf.op.hash for leaf in execution.pending.values()}
+        lazy = execution.drain()
+
+        def suspend(tx: Tables, effects: Effects) -> None:
+            self._engine.transitions.keep_lazy(tx, self.run, lazy)
+            self._engine.transitions.suspend(tx, self.run, waiting, effects)
+
+        effects = await self._commit(suspend)
+        self._tell_lazy(lazy)
+        return bool(effects.result) and not self._mail
+
+    # Steps.
+
+    @property
+    def _waiting(self) -> set[str]:
+        assert self._record is not None
+        return self._record.waiting
+
+    def _start(self, op: Op) -> None:
+        """Begin a step that has come to the frontier, unless it is waiting already."""
+        hash = op.hash
+        if hash in self._waiting:
+            return
+        step = op.step
+        self._in_flight.setdefault(hash, anyio.CancelScope())
+        if isinstance(step, Run):
+            self._engine.start_body(self._body, op)
+            return
+        now = self._engine.now()
+        transitions = self._engine.transitions
+        record = self._record
+        assert record is not None
+        run = self.run
+        info = _info(op)
+        match step:
+            case Sleep():
+                due = now + step.duration_s
+
+                def change(tx: Tables, effects: Effects) -> None:
+                    tx.pause(run, hash, "sleep", due)
+                    effects.then.append(Paused(due, run))
+
+                self._plan(op, info, change, due)
+            case SleepUntil():
+                until = step.until
+
+                def change(tx: Tables, effects: Effects) -> None:
+                    tx.pause(run, hash, "sleep", until)
+                    effects.then.append(Paused(until, run))
+
+                self._plan(op, info, change, until)
+            case WaitForEvent():
+                if step.if_ is not None:
+                    self._refuse(op, "wait_for_event(if_=...)")
+                    return
+                due = now + step.timeout_s
+                event, match = step.event, step.match
+                self._plan(op, info, lambda tx, effects: transitions.wait_for_event(tx, record, hash, event, match, due, effects), due)
+            case WaitForSignal():
+                due = now + step.timeout_s
+                signal, replace = step.signal, step.on_conflict == "replace"
+                self._plan(
+                    op, info, lambda tx, effects: transitions.wait_for_signal(tx, run, hash, signal, replace=replace, due=due, effects=effects), due
+                )
+            case Invoke():
+                self._invoke(op, step, info)
+            case SendSignal():
+                self._send_signal(op, step, info)
+            case SendEvent():
+                self._send_event(op, step, info)
+            case _:
+                self._refuse(op, step.kind)
+
+    def _plan(self, op: Op, info: bytes, change: Change, due: float | None) -> None:
+        """Record that a step waits."""
+        self._in_flight.pop(op.hash, None)
+        self._waiting.add(op.hash)
+
+        def plan(tx: Tables, effects: Effects) -> None:
+            tx.log(self.run, self._engine.now(), "plan", op.hash, op.position, info, None)
+            change(tx, effects)
+
+        self._submit(plan, lambda _: self._tell("step.waiting", op=op, due=due))
+
+    def _refuse(self, op: Op, what: str) -> None:
+        error = UnsupportedOption(self._function.slug, what)
+        self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
+
+    def _invoke(self, op: Op, step: Invoke[Any], info: bytes) -> None:
+        record = self._record
+        assert record is not None
+        try:
+            data = jsonvalue.encode({} if step.data is None else step.data, f"the data of {step.kind} {step.id!r}")
+            meta = None if step.meta is None else jsonvalue.encode(step.meta, f"the meta of {step.kind} {step.id!r}")
+            if not data.startswith(b"{"):
+                raise TypeError(f"the data of {step.kind} {step.id!r} must be a JSON object (a dict), not {type(step.data).__name__}")  # noqa: TRY301
+            _check_size(f"the data of {step.kind} {step.id!r}", data)
+        except (InngestGenError, TypeError) as error:
+            self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
+            return
+        due = None if step.timeout_s is None else self._engine.now() + step.timeout_s
+        slug, hash = step.function, op.hash
+        transitions = self._engine.transitions
+        self._plan(op, info, lambda tx, effects: transitions.invoke(tx, record, hash, slug, data, meta, due, effects), due)
+
+    def _send_signal(self, op: Op, step: SendSignal, info: bytes) -> None:
+        transitions = self._engine.transitions
+        run, hash, signal = self.run, op.hash, step.signal
+        try:
+            value = jsonvalue.decode(jsonvalue.encode(step.data, f"the data of {step.kind} {step.id!r}"))
+        except InngestGenError as error:
+            self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
+            return
+
+        def change(tx: Tables, effects: Effects) -> None:
+            sent = transitions.signal(tx, signal, value, effects)
+            tx.log(run, self._engine.now(), "result", hash, op.position, info, b"true" if sent else b"false")
+            effects.result = sent
+
+        self._submit(change, lambda effects: self._completed(op, Memo(effects.result)))
+
+    def _send_event(self, op: Op, step: SendEvent, info: bytes) -> None:
+        transitions = self._engine.transitions
+        record = self._record
+        assert record is not None
+        try:
+            sent = [checked_event(event) for event in step.events]
+        except InngestGenError as error:
+            self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
+            return
+
+        def change(tx: Tables, effects: Effects) -> None:
+            # The events and the step's result are one commit: they are sent exactly once.
+            transitions.receive(tx, sent, record.origin, effects=effects)
+            ids = [id for id, _ in effects.result]
+            tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info, dumps(ids))
+            effects.result = ids
+
+        self._submit(change, lambda effects: self._completed(op, Memo(effects.result)))
+
+    async def _body(self, op: Op) -> None:
+        """Run one attempt of a step's body and submit what came of it."""
+        engine = self._engine
+        record = self._record
+        assert record is not None
+        step = op.step
+        assert isinstance(step, Run)
+        number = record.attempts.get(op.hash, 0)
+        scope = self._in_flight.setdefault(op.hash, anyio.CancelScope())
+        with scope:
+            await engine.limiter.acquire(self.run)
+            try:
+                if self._stopping:  # not begun: it runs after the next start
+                    self._in_flight.pop(op.hash, None)
+                    self._wake()
+                    return
+                started = engine.now()
+                self._tell("step.started", op=op, attempt=number)
+                outcome = await run_body(
+                    step,
+                    Attempt(record.id, op.hash, number),
+                    context=self._execution.context,
+                    prior_defers=self._execution.lazy.prior,
+                    on_misuse=self._function.app.defer_errors,
+                    log=self._function.app.logger,
+                    threads=engine.threads,
+                )
+            finally:
+                engine.limiter.release()
+            if self._over:
+                engine.log_dropped(record.id, outcome.lazy)
+                return
+            if outcome.failure is None:
+                self._settle_done(op, outcome, started, number)
+            else:
+                self._failed_attempt(op, outcome, outcome.failure, started, number)
+
+    def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
+        run = self.run
+        info = _info(op, started=started, attempt=number)
+        lazy = [*self._execution.drain(), *outcome.lazy]
+        data = outcome.data
+        memo = Memo(orjson.loads(data))
+        record = self._record
+        assert record is not None
+        reset = record.attempt > 0
+        record.attempt = 0
+        engine = self._engine
+
+        def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
+            tx.log(run, engine.now(), "result", op.hash, op.position, info, data)
+            if lazy:
+                engine.transitions.keep_lazy(tx, run, lazy)
+            if reset:
+                tx.set_attempt(run, 0)  # the handler has got further: its attempts count anew
+
+        self._submit(change, lambda _: self._completed(op, memo, lazy, number))
+
+    def _failed_attempt(self, op: Op, outcome: Outcome, failure: Failure, started: float, number: int) -> None:
+        if failure.no_retry or number + 1 >= self._max_attempts or op.hash in self._abandoned:
+            self._settle_failed(op, failure, outcome.lazy, started, number)
+            return
+        engine = self._engine
+        run, hash = self.run, op.hash
+        record = self._record
+        assert record is not None
+        now = engine.now()
+        due = next_attempt(
+            number, f"{record.id}:{hash}", now, backoff=engine.backoff_of(self._function), retry_in=outcome.retry_in, retry_at=outcome.retry_at
+        )
+        lazy = [*self._execution.drain(), *outcome.lazy]
+        info = _info(op, attempt=number, retry_at=due)
+        record.attempts[hash] = number + 1
+
+        def change(tx: Tables, effects: Effects) -> None:
+            tx.log(run, now, "attempt", hash, op.position, info, dumps(failure.to_json()))
+            tx.pause(run, hash, "retry", due)
+            engine.transitions.keep_lazy(tx, run, lazy)
+            effects.then.append(Paused(due, run))
+
+        def done(_: Effects) -> None:
+            self._in_flight.pop(hash, None)
+            self._tell("step.failed", op=op, attempt=number, failure=failure, due=due)
+            self._tell_lazy(lazy)
+            self._wake()
+
+        self._waiting.add(hash)
+        self._submit(change, done)
+
+    def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
+        engine = self._engine
+        run = self.run
+        lazy = [*self._execution.drain(), *lazies]
+        info = _info(op, started=started, attempt=number)
+        record = self._record
+        assert record is not None
+        data = dumps(failure.to_json())
+
+        def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
+            now = engine.now()
+            tx.log(run, now, "attempt", op.hash, op.position, info, data)
+            tx.log(run, now, "error", op.hash, op.position, info, data)
+            engine.transitions.keep_lazy(tx, run, lazy)
+
+        def done(_: Effects) -> None:
+            self._in_flight.pop(op.hash, None)
+            self._tell("step.failed", op=op, attempt=number, failure=failure)
+            self._tell_lazy(lazy)
+            self.deliver(op.hash, Memo(None, failure.error()))
+
+        self._submit(change, done)
+
+    def _completed(self, op: Op, memo: Memo, lazy: Sequence[LazyOp] = (), attempt: int = 0) -> None:
+        self._in_flight.pop(op.hash, None)
+        self._tell("step.completed", op=op, attempt=attempt)
+        if lazy:
+            self._tell_lazy(lazy)
+        self.deliver(op.hash, memo)
+
+    def _abandon(self, op: Op) -> None:
+        """Let go of a race's loser: its wait is over, its body may finish but is not tried again."""
+        run, hash = self.run, op.hash
+        self._abandoned.add(hash)
+        self._waiting.discard(hash)
+
+        def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
+            tx.end_pause(run, hash)
+            tx.log(run, self._engine.now(), "abandoned", hash, op.position, _info(op), None)
+
+        self._submit(change, lambda _: self._tell("step.abandoned", op=op))
+
+    # The end.
+
+    async def _end(self, ended: Ended, execution: Execution) -> bool:
+        """Commit the end of the handler. Says whether the run goes on in memory all the same."""
+        match ended:
+            case Returned(value):
+                try:
+                    output = jsonvalue.encode(value, f"the result of function {self._function.id!r}")
+                    _check_size(f"the result of function {self._function.id!r}", output)
+                except InngestGenError as error:
+                    await self._finish("failed", None, Failure.of(error, no_retry=True), execution.drain())
+                else:
+                    await self._finish("completed", output, None, execution.drain())
+            case Raised(error, final):
+                await self._handler_failed(error, execution, final=final)
+            case Diverged(error):
+                failure = Failure.of(error, no_retry=True)
+                await self._commit(lambda tx, effects: self._engine.transitions.block(tx, self.run, failure, effects))
+                self._engine.log.error("run %s is blocked: %s", self._record and self._record.id, error)
+        return False
+
+    async def _handler_failed(self, error: BaseException, execution: Execution, *, final: bool) -> None:
+        record = self._record
+        assert record is not None
+        engine = self._engine
+        retry_in = retry_at = None
+        if isinstance(error, RetryAfterError):
+            try:
+                retry_in, retry_at = retry_time(error)
+            except (TypeError, ValueError) as wrong:
+                engine.log.error("run %s: RetryAfterError got no time: %s", record.id, wrong)
+        failure = Failure.of(error, no_retry=final)
+        lazy = execution.drain()
+        number = record.attempt
+        now = engine.now()
+        if final or number + 1 >= self._max_attempts:
+            await self._finish("failed", None, failure, lazy, attempt=number)
+            return
+        due = next_attempt(number, record.id, now, backoff=engine.backoff_of(self._function), retry_in=retry_in, retry_at=retry_at)
+        run = self.run
+        # A branch of another part of the run may wait as well; the handler's own attempt comes first in any case.
+
+        def change(tx: Tables, effects: Effects) -> None:
+            tx.log(run, now, "handler", None, None, dumps({"attempt": number, "retry_at": due}), dumps(failure.to_json()))
+            tx.set_attempt(run, number + 1)
+            tx.end_pause(run, "")
+            tx.pause(run, "", "retry", due)
+            tx.suspend(run)
+            engine.transitions.keep_lazy(tx, run, lazy)
+            effects.then.append(Paused(due, run))
+
+        self._over = True
+        await self._commit(change)
+        self._tell_lazy(lazy)
+        self._tell("handler.failed", attempt=number, failure=failure, due=due)
+
+    async def _finish(
+        self, status: Any, output: bytes | None, failure: Failure | None, lazy: Sequence[LazyOp], attempt: int | None = None
+    ) -> None:
+        self._over = True
+        engine = self._engine
+
+        def change(tx: Tables, effects: Effects) -> None:
+            if attempt is not None and failure is not None:
+                tx.log(self.run, engine.now(), "handler", None, None, dumps({"attempt": attempt}), dumps(failure.to_json()))
+            engine.transitions.keep_lazy(tx, self.run, lazy)
+            engine.transitions.end(tx, self.run, status, output, failure, effects)
+
+        await self._commit(change)
+        self._tell_lazy(lazy)
+
+    def _drop_unsent(self, execution: Execution) -> None:
+        if self._cancelled and self._record is not None:
+            self._engine.log_dropped(self._record.id, execution.drain())
+
+    def _note_unused(self, execution: Execution) -> None:
+        self._changed = False
+        unused = execution.unused()
+        if unused:
+            text = f"the code has changed: {len(unused)} recorded step(s) are no longer asked for"
+            info = dumps({"text": text, "unused": unused})
+            self._prelude.append(lambda tx, _: tx.log(self.run, self._engine.now(), "note", None, None, info, None))
+
+    # Commits and news.
+
+    def _submit(self, change: Change, done: Callable[[Effects], None]) -> None:
+        """Queue a change; `done` is called in the loop once it is durable."""
+
+        def finished(job: Job) -> None:
+            if job.error is not None:
+                self._broken = job.error
+                self._in_flight.clear()
+                self._wake()
+                return
+            effects: Effects = job.result
+            done(effects)
+
+        self._engine.submit(self._with_prelude(change), finished)
+
+    async def _commit(self, change: Change) -> Effects:
+        effects: Effects = await self._engine.commit(self._with_prelude(change))
+        return effects
+
+    def _with_prelude(self, change: Change) -> Callable[[Tables], Effects]:
+        prelude, self._prelude = self._prelude, []
+
+        def whole(tx: Tables) -> Effects:
+            effects = Effects()
+            for one in prelude:
+                one(tx, effects)
+            change(tx, effects)
+            return effects
+
+        return whole
+
+    def _tell(
+        self, kind: Kind, *, op: Op | None = None, attempt: int | None = None, failure: Failure | None = None, due: float | None = None,
+        step_id: str | None = None,
+    ) -> None:  # fmt: skip
+        engine = self._engine
+        record = self._record
+        if engine.watch is None or record is None:
+            return
+        engine.tell(
+            kind,
+            record.id,
+            record.function,
+            step_id=step_id if op is None else op.step.name,
+            step_kind=None if op is None else op.step.kind,
+            path="" if op is None else op.path,
+            attempt=attempt,
+            error=None if failure is None else failure.error(),
+            due=due,
+        )
+
+    def _tell_lazy(self, lazy: Sequence[LazyOp]) -> None:
+        for op in lazy:
+            kind: Kind = "defer.added" if isinstance(op, DeferAdd) else "defer.aborted" if isinstance(op, DeferAbort) else "defer.rejected"
+            self._tell(kind, step_id=op.id)
+
+
+def checked_event(event: Event) -> Sent:
+    """Check an event from a user and give it with its data as JSON (I24). Raises EngineError, TooLarge, NotJSON."""
+    if event.name.lower().startswith("inngest/"):
+        raise EngineError(f"the event name {event.name!r} is reserved: names that start with 'inngest/' are the engine's own")
+    data = event.data
+    if "_inngest" in data:
+        data = {key: value for key, value in data.items() if key != "_inngest"}
+    encoded = jsonvalue.encode(data if isinstance(data, dict) else dict(data), f"the data of event {event.name!r}")
+    _check_size(f"event {event.name!r}", encoded)
+    if event.ts is not None and not _EARLIEST_MS <= event.ts < _LATEST_MS:
+        raise EngineError(f"the ts of event {event.name!r} is {event.ts}: it is in epoch milliseconds, between the years 1980 and 2100")
+    meta = None if event.meta is None else jsonvalue.encode(dict(event.meta), f"the meta of event {event.name!r}")
+    return Sent(event, encoded, meta)
+
+
+_EARLIEST_MS = 315_532_800_000
+_LATEST_MS = 4_102_444_800_000
+
+
+def _check_size(what: str, data: bytes) -> None:
+    if len(data) > RESULT_BYTES:
+        raise TooLarge(what, len(data), RESULT_BYTES)
+
+
+def _info(op: Op, **more: Any) -> bytes:
+    step = op.step
+    info: dict[str, Any] = {"id": step.id, "kind": step.kind, "at": op.at}
+    if step.name != step.id:
+        info["name"] = step.name
+    if op.index:
+        info["index"] = op.index
+    if op.path:
+        info["path"] = op.path
+    info.update(more)
+    return dumps(info)
+
+
+def code_of(function: Function) -> str:
+    """Give the fingerprints of a function's code as one text."""
+    return orjson.dumps(fingerprint(function.handler), option=orjson.OPT_SORT_KEYS).decode()

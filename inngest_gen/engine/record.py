@@ -1,0 +1,112 @@
+"""Record: a run as the file has it, ready to be driven."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inngest_gen import jsonvalue
+from inngest_gen.calls.failure import Failure
+from inngest_gen.calls.memo import Memo
+from inngest_gen.calls.request import Parent
+from inngest_gen.engine.store.tables import Tables
+from inngest_gen.errors import StepError
+from inngest_gen.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is recorded of an unfinished step."""
+
+    hash: str
+    position: int
+    kind: str
+    label: str
+    at: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """A run: who it is, and what is recorded of its steps. `attempts` counts the failed attempts of steps, `waiting` are those with a pause."""
+
+    run: int
+    id: str
+    function: str
+    kind: str
+    origin: int
+    parent: int | None
+    event: Event
+    attempt: int = 0
+    codes: str | None = None
+    memos: dict[str, Memo] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    defers: dict[str, bool] = field(default_factory=dict)
+
+    def data(self) -> Mapping[str, Any]:
+        """Give the event's data as the handler may see it: without the engine's own key."""
+        data = self.event.data
+        return {key: value for key, value in data.items() if key not in {"_inngest", "_inngestExperiment"}} if "_inngest" in data else data
+
+    def parents(self) -> tuple[Parent, ...]:
+        """Give the runs that deferred this one (A73)."""
+        inner = self.event.data.get("_inngest")
+        if self.kind != "defer" or not isinstance(inner, Mapping):
+            return ()
+        return (Parent(run_id=str(inner["parent_run_id"]), fn_slug=str(inner["parent_fn_slug"]), experiment=inner.get("experiment")),)
+
+    def error(self) -> StepError | None:
+        """Give the error that a failure handler handles."""
+        error = self.event.data.get("error")
+        return Failure.from_json(error).error() if self.kind == "failure" and isinstance(error, Mapping) else None
+
+
+def load(tables: Tables, run: int) -> Record | None:
+    """Read an unfinished run; None if it has ended or does not exist."""
+    row = tables.run(run)
+    if row is None or row["ended"] is not None or row["status"] == "blocked":
+        return None
+    record = Record(
+        run=run,
+        id=row["id"],
+        function=row["function"],
+        kind=row["kind"],
+        origin=row["origin"],
+        parent=row["parent"],
+        event=event_of(tables.event(row["event"])),
+        attempt=row["attempt"],
+        codes=row["codes"],
+        waiting=set(tables.pauses(run)),
+        defers={hash: status == "after_run" for hash, status in tables.defers(run)},
+    )
+    for _, _, kind, hash, position, info_json, data in tables.history(run):
+        _take(record, kind, hash, position, info_json, data)
+    return record
+
+
+def event_of(row: tuple[str, str, bytes, int, bytes | None] | sqlite3.Row) -> Event:
+    """Make an Event of a row (id, name, data, ts, meta)."""
+    id, name, data, ts, meta = row
+    return Event(name, jsonvalue.decode(data), id=id, ts=ts, meta=None if meta is None else jsonvalue.decode(meta))
+
+
+def _take(record: Record, kind: str, hash: str | None, position: int | None, info_json: bytes | None, data: bytes | None) -> None:
+    if kind == "retry":
+        record.attempts.clear()
+    if not hash:
+        return
+    if position is not None and info_json is not None:
+        info = jsonvalue.decode(info_json)
+        record.plans[hash] = Plan(hash, position, info["kind"], info["id"], info.get("at"))
+    if kind == "attempt":
+        record.attempts[hash] = record.attempts.get(hash, 0) + 1
+    elif kind in {"result", "error"}:
+        plan = record.plans.pop(hash, None)
+        value = None if data is None else jsonvalue.decode(data)
+        memo = Memo(value) if kind == "result" else Memo(None, Failure.from_json(value).error())
+        if plan is not None:
+            memo.position, memo.kind, memo.label, memo.at = plan.position, plan.kind, plan.label, plan.at
+        record.memos[hash] = memo

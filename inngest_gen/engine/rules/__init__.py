@@ -1,0 +1,1 @@
+"""The engine's rules: pure functions of values, the time among them."""

@@ -1,0 +1,242 @@
+"""Every statement the engine writes with, one small method each. All run in the writer's thread, inside its transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+
+class Tables:
+    """The tables, through the writing connection."""
+
+    __slots__ = ("_run", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._run = connection.execute
+
+    # Events.
+
+    def add_event(self, id: str, name: str, data: bytes, ts: int, meta: bytes | None, now: float, origin: int | None) -> int | None:
+        """Insert an event; gives its number, or None if the id is known already."""
+        cursor = self._run(
+            "INSERT INTO events (id, name, data, ts, meta, received, origin) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            (id, name, data, ts, meta, now, origin),
+        )
+        return cursor.lastrowid if cursor.rowcount else None
+
+    def event_number(self, id: str) -> int:
+        """Give the number of a known event."""
+        number: int = self._run("SELECT seq FROM events WHERE id = ?", (id,)).fetchone()[0]
+        return number
+
+    def event(self, seq: int) -> tuple[str, str, bytes, int, bytes | None]:
+        """Give (id, name, data, ts, meta)."""
+        row: tuple[str, str, bytes, int, bytes | None] = self._run("SELECT id, name, data, ts, meta FROM events WHERE seq = ?", (seq,)).fetchone()
+        return row
+
+    # Runs.
+
+    def add_run(self, id: str, function: str, event: int, kind: str, origin: int, parent: int | None, parent_hash: str | None, now: float) -> int | None:
+        """Insert a queued run; gives its number, or None if this event has started this function before."""
+        cursor = self._run(
+            "INSERT INTO runs (id, function, event, kind, origin, parent, parent_hash, status, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT (event, function) DO NOTHING",
+            (id, function, event, kind, origin, parent, parent_hash, now),
+        )
+        return cursor.lastrowid if cursor.rowcount else None
+
+    def run(self, run: int) -> sqlite3.Row | None:
+        """Give a run's row by number."""
+        return self._row("SELECT * FROM runs WHERE run = ?", (run,))
+
+    def run_by_id(self, id: str) -> sqlite3.Row | None:
+        """Give a run's row by its id."""
+        return self._row("SELECT * FROM runs WHERE id = ?", (id,))
+
+    def started(self, run: int, now: float, codes: str) -> None:
+        """Note the run's first turn."""
+        self._run("UPDATE runs SET status = 'running', started = coalesce(started, ?), codes = ? WHERE run = ?", (now, codes, run))
+
+    def set_status(self, run: int, status: str) -> None:
+        """Set a run's state."""
+        self._run("UPDATE runs SET status = ? WHERE run = ?", (status, run))
+
+    def set_codes(self, run: int, codes: str) -> None:
+        """Set which code made the record."""
+        self._run("UPDATE runs SET codes = ? WHERE run = ?", (codes, run))
+
+    def set_attempt(self, run: int, attempt: int) -> None:
+        """Set the handler's attempt."""
+        self._run("UPDATE runs SET attempt = ? WHERE run = ?", (attempt, run))
+
+    def set_error(self, run: int, error: bytes | None) -> None:
+        """Set a run's error without ending it."""
+        self._run("UPDATE runs SET error = ? WHERE run = ?", (error, run))
+
+    def suspend(self, run: int) -> None:
+        """Note that the run has nothing to do until one of its pauses ends."""
+        self._run("UPDATE runs SET suspended = 1 WHERE run = ?", (run,))
+
+    def resume(self, run: int) -> None:
+        """Note that the run has something to do."""
+        self._run("UPDATE runs SET suspended = 0 WHERE run = ?", (run,))
+
+    def end(self, run: int, status: str, now: float, output: bytes | None, error: bytes | None) -> None:
+        """End a run."""
+        self._run("UPDATE runs SET status = ?, ended = ?, output = ?, error = ?, suspended = 0 WHERE run = ?", (status, now, output, error, run))
+        self._run("DELETE FROM pauses WHERE run = ?", (run,))
+
+    def reopen(self, run: int) -> None:
+        """Make an ended or blocked run running again, from its handler's first attempt."""
+        self._run("UPDATE runs SET status = 'running', ended = NULL, error = NULL, output = NULL, attempt = 0, suspended = 0 WHERE run = ?", (run,))
+
+    def runnable(self) -> list[int]:
+        """List the unfinished runs that have something to do, oldest first."""
+        rows = self._run("SELECT run FROM runs WHERE ended IS NULL AND suspended = 0 AND status <> 'blocked' ORDER BY run")
+        return [row[0] for row in rows]
+
+    def open_functions(self) -> list[str]:
+        """List the slugs of the functions that have unfinished runs."""
+        return [row[0] for row in self._run("SELECT DISTINCT function FROM runs WHERE ended IS NULL")]
+
+    def unfinished(self, origin: int) -> int:
+        """Count the unfinished runs that an event caused, blocked ones not counted: nothing will end them by itself."""
+        count: int = self._run("SELECT count(*) FROM runs WHERE origin = ? AND ended IS NULL AND status <> 'blocked'", (origin,)).fetchone()[0]
+        return count
+
+    def caused(self, origin: int) -> list[str]:
+        """List the ids of the runs that an event caused, in the order of their creation."""
+        return [row[0] for row in self._run("SELECT id FROM runs WHERE origin = ? ORDER BY run", (origin,))]
+
+    # The log.
+
+    def log(self, run: int, now: float, kind: str, hash: str | None, position: int | None, info: bytes | None, data: bytes | None) -> None:
+        """Append an entry."""
+        self._run(
+            "INSERT INTO log (run, at, kind, hash, position, info, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (run, now, kind, hash, position, info, data),
+        )
+
+    def history(self, run: int) -> list[tuple[int, float, str, str | None, int | None, bytes | None, bytes | None]]:
+        """List a run's entries in order: (seq, at, kind, hash, position, info, data)."""
+        return self._run("SELECT seq, at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,)).fetchall()
+
+    def has_result(self, run: int, hash: str) -> bool:
+        """Say whether a step has ended."""
+        return self._run("SELECT 1 FROM log WHERE run = ? AND hash = ? AND kind IN ('result', 'error')", (run, hash)).fetchone() is not None
+
+    def forget_errors(self, run: int) -> None:
+        """Turn the recorded failures of steps into history, so that a retried run tries those steps again."""
+        self._run("UPDATE log SET kind = 'forgotten' WHERE run = ? AND kind = 'error'", (run,))
+
+    # Pauses.
+
+    def pause(
+        self,
+        run: int,
+        hash: str,
+        kind: str,
+        due: float | None = None,
+        *,
+        event: str | None = None,
+        path: str | None = None,
+        value: str | None = None,
+        signal: str | None = None,
+        info: bytes | None = None,
+    ) -> None:
+        """Let a step wait. Raises sqlite3.IntegrityError for a signal that another step waits for."""
+        self._run(
+            "INSERT INTO pauses (run, hash, kind, due, event, path, value, signal, info) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (run, hash, kind, due, event, path, value, signal, info),
+        )
+
+    def end_pause(self, run: int, hash: str) -> bool:
+        """End a step's wait; says whether there was one."""
+        return self._run("DELETE FROM pauses WHERE run = ? AND hash = ?", (run, hash)).rowcount > 0
+
+    def pauses(self, run: int) -> list[str]:
+        """List the hashes of a run's waiting steps."""
+        return [row[0] for row in self._run("SELECT hash FROM pauses WHERE run = ?", (run,))]
+
+    def due(self, run: int, now: float) -> list[tuple[str, str, bytes | None]]:
+        """List a run's waits whose time has come: (hash, kind, info), earliest first."""
+        return self._run("SELECT hash, kind, info FROM pauses WHERE run = ? AND due <= ? ORDER BY due, hash", (run, now)).fetchall()
+
+    def timers(self) -> list[tuple[float, int]]:
+        """List every wait that has a time: (due, run)."""
+        return self._run("SELECT due, run FROM pauses WHERE due IS NOT NULL").fetchall()
+
+    def awaited_paths(self) -> list[tuple[str, str]]:
+        """List the (event, path) pairs that steps wait for."""
+        return self._run("SELECT DISTINCT event, path FROM pauses WHERE event IS NOT NULL").fetchall()
+
+    def waits(self, event: str, path: str, value: str) -> list[tuple[int, str]]:
+        """List the (run, hash) that wait for this event with this value at this path."""
+        return self._run("SELECT run, hash FROM pauses WHERE event = ? AND path = ? AND value = ? ORDER BY run", (event, path, value)).fetchall()
+
+    def waiting_for_signal(self, signal: str) -> tuple[int, str] | None:
+        """Give the (run, hash) that waits for a signal."""
+        row: tuple[int, str] | None = self._run("SELECT run, hash FROM pauses WHERE signal = ?", (signal,)).fetchone()
+        return row
+
+    # Defers.
+
+    def add_defer(
+        self, run: int, hash: str, id: str, name: str, function: str | None, data: bytes | None, meta: bytes | None, experiment: bytes | None,
+        status: str, reason: str | None,
+    ) -> bool:  # fmt: skip
+        """Keep a defer; the first with an id stays (B04). Says whether it was new."""
+        cursor = self._run(
+            "INSERT INTO defers (run, hash, id, name, function, data, meta, experiment, status, reason, number)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM defers WHERE run = ?1))"
+            " ON CONFLICT (run, hash) DO NOTHING",
+            (run, hash, id, name, function, data, meta, experiment, status, reason),
+        )
+        return cursor.rowcount > 0
+
+    def abort_defer(self, run: int, hash: str) -> bool:
+        """Abort a defer that is to be scheduled; its input is dropped (B09)."""
+        return self._run("UPDATE defers SET status = 'aborted', data = NULL WHERE run = ? AND hash = ? AND status = 'after_run'", (run, hash)).rowcount > 0
+
+    def defers(self, run: int) -> list[tuple[str, str]]:
+        """List a run's defers: (hash, status)."""
+        return self._run("SELECT hash, status FROM defers WHERE run = ?", (run,)).fetchall()
+
+    def to_schedule(self, run: int) -> list[tuple[str, str, str, bytes, bytes | None, bytes | None]]:
+        """List the defers to schedule now: (hash, id, function, data, meta, experiment)."""
+        return self._run(
+            "SELECT hash, id, function, data, meta, experiment FROM defers WHERE run = ? AND status = 'after_run' ORDER BY number", (run,)
+        ).fetchall()
+
+    def set_defer(self, run: int, hash: str, status: str, child: str | None, reason: str | None = None) -> None:
+        """Note what became of a defer."""
+        self._run("UPDATE defers SET status = ?, child = ?, reason = coalesce(?, reason) WHERE run = ? AND hash = ?", (status, child, reason, run, hash))
+
+    # Commands.
+
+    def take_commands(self) -> list[tuple[int, str, bytes]]:
+        """Take what other processes asked for: (seq, kind, argument)."""
+        rows: list[tuple[int, str, bytes]] = self._run("SELECT seq, kind, argument FROM commands ORDER BY seq").fetchall()
+        if rows:
+            self._run("DELETE FROM commands WHERE seq <= ?", (rows[-1][0],))
+        return rows
+
+    def data_version(self) -> int:
+        """Give a number that changes when another connection has written the file."""
+        version: int = self._run("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def _row(self, statement: str, arguments: Iterable[Any]) -> sqlite3.Row | None:
+        cursor = self.connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        row: sqlite3.Row | None = cursor.execute(statement, tuple(arguments)).fetchone()
+        return row
+
+
+def dumps(value: Any) -> bytes:
+    """Give a value of ours as JSON: an entry's info. User data goes through jsonvalue."""
+    return orjson.dumps(value)
