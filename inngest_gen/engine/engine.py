@@ -34,7 +34,7 @@ from inngest_gen.engine.store import database
 from inngest_gen.engine.store.reader import Reader
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.store.writer import Job, Writer
-from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Transitions
+from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Sent, Transitions
 from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, UnsupportedOption
 from inngest_gen.event import Event
 from inngest_gen.loops import waker
@@ -47,6 +47,7 @@ _LIVE = 1000
 _PREPARED = 2000
 """How many queued runs keep what was just written of them, so that it need not be read back."""
 _FIRE = 200
+_FEW_ROWS = 200
 _POLL_S = 0.25
 _LONGEST_WAIT_S = 30.0
 """Timers look at the clock again at least this often: the machine may have slept, or its clock been set."""
@@ -97,7 +98,8 @@ class Engine:
         self._queue: deque[int] = deque()
         self._queued: dict[int, Record | None] = {}
         self._timers: list[tuple[float, int]] = []
-        self._watched: dict[object, anyio.Event] = {}
+        self._watched: dict[str, anyio.Event] = {}
+        self._awaited: dict[int, list[anyio.Event]] = {}
         self._codes: dict[str, str] = {}
         self._jobs = 0
         self._state: Literal["new", "open", "stopping", "closed"] = "new"
@@ -171,7 +173,7 @@ class Engine:
             for app in self.apps:
                 app.engine = None
             self._lock.release()
-            for event in self._watched.values():
+            for event in [*self._watched.values(), *(ended for many in self._awaited.values() for ended in many)]:
                 event.set()
 
     async def _serve(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -206,34 +208,43 @@ class Engine:
         return [id for id, _ in await self._send(events)]
 
     async def _send(self, events: Sequence[Event]) -> list[tuple[str, int]]:
+        sent = self._checked(events)
+        result: list[tuple[str, int]] = await self._change(lambda tx: self.transitions.receive(tx, sent), patient=False)
+        return result
+
+    def _checked(self, events: Sequence[Event]) -> list[Sent]:
         self._check_open()
         for event in events:
             if not isinstance(event, Event):
                 raise TypeError(f"send takes ig.Event values, not {type(event).__name__}")
-        sent = [checked_event(event) for event in events]
-        result: list[tuple[str, int]] = await self._change(lambda tx: self.transitions.receive(tx, sent), patient=False)
-        return result
+        return [checked_event(event) for event in events]
 
     async def run(self, event: Event, timeout: Duration | None = None) -> list[Run]:
         """Send an event and wait until every run it causes has ended: triggered, invoked, deferred, started by events those send.
 
         Gives the runs in the order of their creation; a blocked run counts as ended. On timeout raises TimeoutError, and the runs go on.
         """
+        sent = self._checked([event])
+        ended = anyio.Event()
+
+        def change(tx: Tables) -> Effects:
+            effects = self.transitions.receive(tx, sent)
+            number = tx.origin_of(effects.result[0][1])
+            self.transitions.watched.add(number)
+            effects.result = (number, tx.unfinished(number))
+            return effects
+
         with anyio.fail_after(None if timeout is None else seconds(timeout)):
-            [(_, number)] = await self._send([event])
-            while True:
-                news = self._watched.setdefault(("origin", number), anyio.Event())
-                unfinished, ids = await self._change(lambda tx: Effects((tx.unfinished(number), tx.caused(number))))
-                if not unfinished:
-                    break
-                await news.wait()
+            number, unfinished = await self._change(change, patient=False)
+            if unfinished:
+                self._awaited.setdefault(number, []).append(ended)
+                await ended.wait()
                 self._check_open()
-        self._watched.pop(("origin", number), None)
-        return [await self.get(id) for id in ids]
+        return await self._read(lambda reader: reader.caused_by(number), lambda reader: reader.size_caused(number))
 
     async def get(self, run_id: str) -> Run:
         """Give a run. Raises RunNotFound."""
-        run = await self._read(lambda reader: reader.get(run_id))
+        run = await self._read(lambda reader: reader.get(run_id), lambda reader: reader.size(run_id))
         if run is None:
             raise RunNotFound(run_id)
         return run
@@ -421,10 +432,12 @@ class Engine:
                 output=None if over.output is None else jsonvalue.decode(over.output),
                 error=None if over.error is None else over.error.error(),
             )
-        for key in (over.id, ("origin", over.origin)):
-            news = self._watched.pop(key, None)
-            if news is not None:
-                news.set()
+        news = self._watched.pop(over.id, None)
+        if news is not None:
+            news.set()
+        if over.unfinished == 0:
+            for ended in self._awaited.pop(over.origin, ()):
+                ended.set()
 
     def _enqueue(self, run: int, record: Record | None) -> None:
         if run in self._live:
@@ -511,9 +524,12 @@ class Engine:
                 self.log.error("the command %s %s is left out: %s", kind, argument.decode(errors="replace")[:200], error)
         return effects
 
-    async def _read(self, read: Callable[[Reader], Any]) -> Any:
+    async def _read(self, read: Callable[[Reader], Any], size: Callable[[Reader], int] | None = None) -> Any:
         if self._state not in {"open", "stopping"}:
             raise EngineError("the engine is closed")
+        # A few rows are read in 30 us, a hop to a thread and back costs 200: only what is large, or its size unknown, goes there.
+        if size is not None and not self._reading.locked() and size(self._reader) <= _FEW_ROWS:
+            return read(self._reader)
         async with self._reading:
             return await anyio.to_thread.run_sync(read, self._reader)
 

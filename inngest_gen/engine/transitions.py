@@ -52,7 +52,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A run has ended or is blocked."""
+    """A run has ended or is blocked. `unfinished` counts what its origin still has under way, if somebody waits for that."""
 
     run: int
     id: str
@@ -61,6 +61,7 @@ class Over:
     status: Status
     output: bytes | None
     error: Failure | None
+    unfinished: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Transitions:
         self._triggers = triggers
         self._clock = clock
         self._paths: dict[str, set[str]] = {}
+        self.watched: set[int] = set()
+        """Origins whose runs somebody waits for."""
 
     def open(self, tx: Tables) -> Effects:
         """Take up the file: what is unfinished, and every timer."""
@@ -275,8 +278,16 @@ class Transitions:
         if row["kind"] == "invoke":
             self._tell_invoker(tx, row, status, output, failure, effects)
         self._finish_events(tx, row, status, output, failure, effects)
-        effects.then.append(Over(run, row["id"], row["function"], row["origin"], status, output, failure))
+        effects.then.append(Over(run, row["id"], row["function"], row["origin"], status, output, failure, self._unfinished(tx, row["origin"])))
         return True
+
+    def _unfinished(self, tx: Tables, origin: int) -> int | None:
+        if origin not in self.watched:
+            return None
+        unfinished = tx.unfinished(origin)
+        if not unfinished:
+            self.watched.discard(origin)
+        return unfinished
 
     def _schedule_defers(self, tx: Tables, row: sqlite3.Row, effects: Effects) -> None:
         now = self._clock.now()
@@ -361,7 +372,7 @@ class Transitions:
         tx.set_status(run, status)
         tx.set_error(run, dumps(failure.to_json()))
         tx.log(run, self._clock.now(), "blocked", None, None, dumps({"text": str(failure)}), None)
-        effects.then.append(Over(run, row["id"], row["function"], row["origin"], status, None, failure))
+        effects.then.append(Over(run, row["id"], row["function"], row["origin"], status, None, failure, self._unfinished(tx, row["origin"])))
 
     def retry(self, tx: Tables, run_id: str) -> Effects:
         """Let a blocked or failed run go on: failed steps are tried again. Raises RunNotFound, EngineError for a run in another state."""

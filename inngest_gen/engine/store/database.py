@@ -36,10 +36,10 @@ def connect(path: pathlib.Path, *, durability: Durability = "power") -> sqlite3.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
         connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA temp_store = MEMORY")
         _migrate(connection, path)
+        _grow_wal(connection)
+        connection.execute("PRAGMA cache_size = -65536")
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('holder', ?)", (f"process {os.getpid()}",))
     except sqlite3.Error as error:
         raise store_error(error, path) from error
@@ -129,6 +129,21 @@ def _migrate(connection: sqlite3.Connection, path: pathlib.Path) -> None:
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {number + 1};\nCOMMIT;"
         )
+
+
+def _grow_wal(connection: sqlite3.Connection) -> None:
+    """Let the write-ahead log have its full size from the start: a commit that makes the file longer costs twice one that does not.
+
+    A transaction larger than the cache spills into the log; rolled back, it leaves the log long and the database as it was. SQLite starts the
+    log over after 1,000 pages (`wal_autocheckpoint`), so this is all it ever needs. 6 ms once, for 300 against 160 us a commit.
+    """
+    connection.execute("PRAGMA cache_size = 8")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("CREATE TABLE grown (filler BLOB)")
+        connection.execute("INSERT INTO grown VALUES (zeroblob(4100000))")
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _holder(path: pathlib.Path) -> str | None:

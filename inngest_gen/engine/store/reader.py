@@ -74,6 +74,25 @@ class Reader:
             )
             return [row[0] for row in rows]
 
+    def caused_by(self, origin: int) -> list[Run]:
+        """List the runs that the event with this number caused, in the order of their creation."""
+        with in_plain_words(self._path):
+            rows = self._connection.execute(f"{_RUN} WHERE r.origin = ? ORDER BY r.run", (origin,)).fetchall()
+            return [self._run(row) for row in rows]
+
+    def size(self, run_id: str) -> int:
+        """Count the log's entries of a run."""
+        return self._count("SELECT count(*) FROM log JOIN runs USING (run) WHERE runs.id = ?", run_id)
+
+    def size_caused(self, origin: int) -> int:
+        """Count the log's entries of the runs that an event caused, by the event's number."""
+        return self._count("SELECT count(*) FROM log JOIN runs USING (run) WHERE runs.origin = ?", origin)
+
+    def _count(self, statement: str, argument: str | int) -> int:
+        with in_plain_words(self._path):
+            count: int = self._connection.execute(statement, (argument,)).fetchone()[0]
+            return count
+
     def _run(self, row: sqlite3.Row) -> Run:
         number = row["run"]
         steps, notes = self._steps(number)

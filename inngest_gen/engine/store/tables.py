@@ -108,9 +108,10 @@ class Tables:
         count: int = self._run("SELECT count(*) FROM runs WHERE origin = ? AND ended IS NULL AND status <> 'blocked'", (origin,)).fetchone()[0]
         return count
 
-    def caused(self, origin: int) -> list[str]:
-        """List the ids of the runs that an event caused, in the order of their creation."""
-        return [row[0] for row in self._run("SELECT id FROM runs WHERE origin = ? ORDER BY run", (origin,))]
+    def origin_of(self, event: int) -> int:
+        """Give the event that an event comes from, itself if from none."""
+        origin: int = self._run("SELECT coalesce(origin, seq) FROM events WHERE seq = ?", (event,)).fetchone()[0]
+        return origin
 
     # The log.
 
