@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from inngest_gen.app.app import App
 from inngest_gen.app.context import Context, DeferContext, defer
 from inngest_gen.app.function import DeferredFunction, Function
-from inngest_gen.event import Event
 from inngest_gen.errors import (
     ConfigError,
     DeferError,
@@ -26,6 +25,7 @@ from inngest_gen.errors import (
     TooLarge,
     UnsupportedOption,
 )
+from inngest_gen.event import Event
 from inngest_gen.intents.defer import DeferHandle
 from inngest_gen.intents.done import Done
 from inngest_gen.intents.group import Winner

@@ -59,7 +59,7 @@ class VirtualClock:
             raise ValueError(f"a clock cannot start at {start!r}")
         self._now = float(start)
         self._listeners: list[Callable[[], None]] = []
-        self.jumps = jumps
+        self.jumps: bool = jumps
 
     def now(self) -> float:
         """Give the time in seconds since the epoch, UTC."""

@@ -350,7 +350,7 @@ class _Explanation:
     """Tells pydantic about a class it does not know, inside of types that it does: list[SomeStruct]."""
 
     def __init__(self, cls: Any) -> None:
-        self.cls = cls
+        self.cls: Any = cls
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
@@ -442,8 +442,8 @@ class Schema:
     __slots__ = ("_codec", "_fn", "is_async", "name")
 
     def __init__(self, *, name: str, codec: _Codec | None = None, fn: Callable[[Any], Any] | None = None, is_async: bool = False) -> None:
-        self.name = name
-        self.is_async = is_async
+        self.name: str = name
+        self.is_async: bool = is_async
         self._codec = codec
         self._fn = fn
 

@@ -81,17 +81,17 @@ class StepError(InngestGenError):
         no_retry: bool = False,
     ) -> None:
         super().__init__(name, message)
-        self.name = name
-        self.message = message
-        self.stack = stack
-        self.cause = cause
-        self.step_id = step_id
-        self.data = data
-        self.no_retry = no_retry
-        self.memoized = False
+        self.name: str = name
+        self.message: str = message
+        self.stack: str | None = stack
+        self.cause: StepError | None = cause
+        self.step_id: str | None = step_id
+        self.data: Any = data
+        self.no_retry: bool = no_retry
+        self.memoized: bool = False
         """Set by the driver: this error is in the run's record, so another attempt of the handler would meet it again."""
         if cause is not None:
-            self.__cause__ = cause
+            self.__cause__: BaseException | None = cause
 
     def __str__(self) -> str:
         where = f"step {self.step_id!r}: " if self.step_id is not None else ""
@@ -103,7 +103,7 @@ class NonRetriableError(InngestGenError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
-        self.message = message
+        self.message: str = message
 
 
 class RetryAfterError(InngestGenError):
@@ -114,8 +114,8 @@ class RetryAfterError(InngestGenError):
 
     def __init__(self, message: str, after: str | float | timedelta | datetime) -> None:
         super().__init__(message)
-        self.message = message
-        self.after = after
+        self.message: str = message
+        self.after: str | float | timedelta | datetime = after
 
 
 class MisuseError(InngestGenError, TypeError):
@@ -123,8 +123,8 @@ class MisuseError(InngestGenError, TypeError):
 
     def __init__(self, message: str, where: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.where = where
+        self.message: str = message
+        self.where: str | None = where
 
     def __str__(self) -> str:
         return f"{self.message} ({self.where})" if self.where else self.message
@@ -148,12 +148,12 @@ class NonDeterminismError(InngestGenError):
         cause: str,
     ) -> None:
         super().__init__()
-        self.position = position
-        self.recorded = recorded
-        self.yielded = yielded
-        self.recorded_at = recorded_at
-        self.yielded_at = yielded_at
-        self.cause = cause
+        self.position: int = position
+        self.recorded: str | None = recorded
+        self.yielded: str | None = yielded
+        self.recorded_at: str | None = recorded_at
+        self.yielded_at: str | None = yielded_at
+        self.cause: str = cause
 
     def __str__(self) -> str:
         recorded = f"{self.recorded or 'nothing'}" + (f" at {self.recorded_at}" if self.recorded_at else "")
@@ -166,10 +166,10 @@ class NotJSON(InngestGenError, ValueError):
 
     def __init__(self, *, what: str, path: str, type_name: str, reason: str) -> None:
         super().__init__()
-        self.what = what
-        self.path = path
-        self.type_name = type_name
-        self.reason = reason
+        self.what: str = what
+        self.path: str = path
+        self.type_name: str = type_name
+        self.reason: str = reason
 
     def __str__(self) -> str:
         at = f" at {self.path}" if self.path else ""
@@ -181,8 +181,8 @@ class SchemaError(InngestGenError, ValueError):
 
     def __init__(self, *, schema: str, reason: str) -> None:
         super().__init__()
-        self.schema = schema
-        self.reason = reason
+        self.schema: str = schema
+        self.reason: str = reason
 
     def __str__(self) -> str:
         return f"data does not fit {self.schema}: {self.reason}"
@@ -193,8 +193,8 @@ class DeferError(InngestGenError, ValueError):
 
     def __init__(self, defer_id: str, reason: str) -> None:
         super().__init__(defer_id, reason)
-        self.defer_id = defer_id
-        self.reason = reason
+        self.defer_id: str = defer_id
+        self.reason: str = reason
 
     def __str__(self) -> str:
         return f"defer {self.defer_id!r} skipped: {self.reason}"
@@ -213,8 +213,8 @@ class EngineLocked(EngineError):
 
     def __init__(self, path: str, holder: str | None = None) -> None:
         super().__init__(path, holder)
-        self.path = path
-        self.holder = holder
+        self.path: str = path
+        self.holder: str | None = holder
 
     def __str__(self) -> str:
         by = f" ({self.holder})" if self.holder else ""
@@ -230,9 +230,9 @@ class TooLarge(EngineError):
 
     def __init__(self, what: str, size: int, limit: int) -> None:
         super().__init__(what, size, limit)
-        self.what = what
-        self.size = size
-        self.limit = limit
+        self.what: str = what
+        self.size: int = size
+        self.limit: int = limit
 
     def __str__(self) -> str:
         return f"{self.what} has {self.size:,} bytes; the limit is {self.limit:,}"
@@ -243,11 +243,14 @@ class UnsupportedOption(EngineError):
 
     def __init__(self, function: str, option: str) -> None:
         super().__init__(function, option)
-        self.function = function
-        self.option = option
+        self.function: str = function
+        self.option: str = option
 
     def __str__(self) -> str:
-        return f"function {self.function!r} declares {self.option}, which the embedded engine does not honour yet: remove it, or serve the app to an Inngest server"
+        return (
+            f"function {self.function!r} declares {self.option}, which the embedded engine does not honour yet: remove it,"
+            " or serve the app to an Inngest server"
+        )
 
 
 class RunNotFound(EngineError):
@@ -255,7 +258,7 @@ class RunNotFound(EngineError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
-        self.run_id = run_id
+        self.run_id: str = run_id
 
     def __str__(self) -> str:
         return f"no run has the id {self.run_id!r}"

@@ -80,8 +80,8 @@ class _RefusedError(Exception):
 
     def __init__(self, value: object, reason: str) -> None:
         super().__init__()
-        self.value = value
-        self.reason = reason
+        self.value: object = value
+        self.reason: str = reason
         self.path: list[str] = []
 
 

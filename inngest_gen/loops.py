@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
@@ -34,7 +34,8 @@ def waker() -> Wake:
         return trio.lowlevel.current_trio_token().run_sync_soon
     import asyncio
 
-    return asyncio.get_running_loop().call_soon_threadsafe
+    wake: Any = asyncio.get_running_loop().call_soon_threadsafe
+    return cast("Wake", wake)
 
 
 def scope_mark() -> object:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 from inngest_gen.app.context import Context, DeferContext
-from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions, Handler
+from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions
 from inngest_gen.codecs import Schema
 from inngest_gen.errors import ConfigError, EngineError, MisuseError
 from inngest_gen.event import Event
@@ -55,9 +55,9 @@ class App:
             raise ConfigError(f"an app's id is a non-empty string, not {id!r}")
         if defer_errors not in {"log", "raise"}:
             raise ConfigError(f'defer_errors is "log" or "raise", not {defer_errors!r}')
-        self.id = id
+        self.id: str = id
         self.defer_errors: Literal["log", "raise"] = defer_errors
-        self.logger = logger or logging.getLogger(f"inngest_gen.{id}")
+        self.logger: logging.Logger = logger or logging.getLogger(f"inngest_gen.{id}")
         self.functions: dict[str, Function] = {}
         """The functions by id, in the order of their declaration; failure handlers are under "{id}-failure"."""
         self.engine: Sends | None = None
@@ -67,7 +67,14 @@ class App:
 
     @overload
     def function(
-        self, id: str, *, trigger: EventType[D], name: str | None = None, retries: int | None = None, backoff: Backoff | None = None, **options: Any
+        self,
+        id: str,
+        *,
+        trigger: EventType[D],
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        **options: Any,
     ) -> Callable[[HandlerOf[D]], Function]: ...
     @overload
     def function(
@@ -133,7 +140,14 @@ class App:
 
     @overload
     def deferred(
-        self, id: str, *, schema: type[D], name: str | None = None, retries: int | None = None, backoff: Backoff | None = None, **options: Any
+        self,
+        id: str,
+        *,
+        schema: type[D],
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        **options: Any,
     ) -> Callable[[DeferHandlerOf[D]], DeferredFunction[D]]: ...
     @overload
     def deferred(
@@ -202,7 +216,9 @@ class App:
 
     def _add(self, function: Function) -> None:
         if function.id in self.functions:
-            raise ConfigError(f'Duplicate function ID "{function.id}" in app {self.id!r}: ids must be unique, failure handlers ("<id>-failure") included')
+            raise ConfigError(
+                f'Duplicate function ID "{function.id}" in app {self.id!r}: ids must be unique, failure handlers ("<id>-failure") included'
+            )
         self.functions[function.id] = function
 
     def _own_retries(self, value: int | None, id: str) -> int:

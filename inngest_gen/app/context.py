@@ -6,18 +6,18 @@ import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
 from inngest_gen.app.tools import GroupTools, StepTools, split_id
-from inngest_gen.event import Event
 from inngest_gen.calls.request import CallRequest, Parent
 from inngest_gen.driver.attempt import current_attempt
 from inngest_gen.driver.execution import Execution
 from inngest_gen.errors import StepError
+from inngest_gen.event import Event
 from inngest_gen.ids import seed, ulid_time
 from inngest_gen.intents.defer import Defer
 from inngest_gen.intents.intent import Id
@@ -40,7 +40,21 @@ class Context(Generic[D]):
     error in an `on_failure` handler; `parents` are the runs that deferred this one. `step` and `group` make intents.
     """
 
-    __slots__ = ("_attempt", "_execution", "_random", "data", "error", "events", "group", "logger", "max_attempts", "parents", "run_id", "sessions", "step")
+    __slots__ = (
+        "_attempt",
+        "_execution",
+        "_random",
+        "data",
+        "error",
+        "events",
+        "group",
+        "logger",
+        "max_attempts",
+        "parents",
+        "run_id",
+        "sessions",
+        "step",
+    )
 
     def __init__(self, call: CallRequest, execution: Execution, step: StepTools, data: D, logger: logging.Logger) -> None:
         self._execution = execution
@@ -71,7 +85,7 @@ class Context(Generic[D]):
     @property
     def started_at(self) -> datetime:
         """When the run was created, in UTC, to the millisecond: from its id, so every replay sees the same."""
-        return datetime.fromtimestamp(ulid_time(self.run_id), timezone.utc)
+        return datetime.fromtimestamp(ulid_time(self.run_id), UTC)
 
     @property
     def random(self) -> Random:
@@ -134,8 +148,6 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
         return super().isEnabledFor(level)
 
 
-def defer(
-    id: str | Id, function: DeferredFunction[X], data: X, *, meta: Mapping[str, Any] | None = None, experiment: Any = None
-) -> Defer:
+def defer(id: str | Id, function: DeferredFunction[X], data: X, *, meta: Mapping[str, Any] | None = None, experiment: Any = None) -> Defer:
     """Make the same intent as `ctx.defer`, in a body that has no `ctx`: yield it, or call `.submit()`."""
     return Defer(*split_id(id), function, data, meta, experiment)

@@ -12,9 +12,9 @@ from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
 from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest
-from inngest_gen.driver.turn import Planned
 from inngest_gen.codecs import Schema
 from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
 from inngest_gen.intents.intent import Intent
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
@@ -50,11 +50,11 @@ class Function:
             raise ConfigError(f"invalid id {id!r}: a function's id is a non-empty string without quotes, backslashes and line breaks")
         if not callable(handler):
             raise ConfigError(f"function {id!r} needs an async generator function or an async function, not {type(handler).__name__}")
-        self.app = app
-        self.id = id
-        self.slug = f"{app.id}-{id}"
-        self.handler = handler
-        self.options = options
+        self.app: App = app
+        self.id: str = id
+        self.slug: str = f"{app.id}-{id}"
+        self.handler: Handler = handler
+        self.options: FunctionOptions = options
         self.schema: Schema | None = None
         self.__name__: str = getattr(handler, "__name__", id)
         self.__qualname__: str = getattr(handler, "__qualname__", id)
@@ -71,7 +71,8 @@ class Function:
         self,
         call: CallRequest,
         *,
-        memos: dict[str, Memo] | None = None,
+        memos: dict[str, Any] | None = None,
+        memo_of: Callable[[Any], Memo] | None = None,
         prior_defers: dict[str, bool] | None = None,
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,
@@ -80,7 +81,14 @@ class Function:
         """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`."""
         logger = self.app.logger
         execution = Execution(
-            run_id=call.run_id, memos=memos, prior_defers=prior_defers, strict=strict, planned=planned, on_misuse=self.app.defer_errors, log=logger
+            run_id=call.run_id,
+            memos=memos,
+            memo_of=memo_of,
+            prior_defers=prior_defers,
+            strict=strict,
+            planned=planned,
+            on_misuse=self.app.defer_errors,
+            log=logger,
         )
         step = StepTools(execution.made, self.app.slug_of)
         execution.start(self.handler(self._context(call, execution, step, data, logger)))
@@ -103,8 +111,8 @@ class DeferredFunction(Function, Generic[D]):
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions, schema: Schema | None) -> None:
         super().__init__(app, id, handler, options)
-        self.schema = schema
-        self.deferred_slug = self.slug
+        self.schema: Schema | None = schema
+        self.deferred_slug: str = self.slug
 
     def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
         return DeferContext(call, execution, step, data, logger)

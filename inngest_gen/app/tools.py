@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import datetime
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
-from inngest_gen.event import Event
 from inngest_gen.durations import Duration, moment, seconds
 from inngest_gen.errors import MisuseError
+from inngest_gen.event import Event
 from inngest_gen.intents.group import Parallel, Race
 from inngest_gen.intents.intent import Id, Intent, check_id, describe
 from inngest_gen.intents.step import (
@@ -48,9 +48,7 @@ class StepTools:
         self._slug_of = slug_of
 
     @overload
-    def run(  # type: ignore[overload-overlap]
-        self, id: str | Id, fn: Callable[P, AsyncGenerator[Any, Any]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Run[Any]: ...
+    def run(self, id: str | Id, fn: Callable[P, AsyncGenerator[Any, Any]], /, *args: P.args, **kwargs: P.kwargs) -> Run[Any]: ...
     @overload
     def run(self, id: str | Id, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> Run[T]: ...
     @overload
@@ -63,23 +61,25 @@ class StepTools:
         `retries` say; the failure for good is raised at the yield as StepError. Raises MisuseError for an empty id or an intent as argument.
         """
         if id.__class__ is str and id:
-            step: Run[Any] = Run(id, id, fn, args, kwargs)  # type: ignore[arg-type]
+            step: Run[Any] = Run(id, id, fn, args, kwargs)
         else:
             step = Run(*split_id(id), fn, args, kwargs)
         frame = _frame(1)
-        step._code = frame.f_code
-        step._lasti = frame.f_lasti
+        step.code = frame.f_code
+        step.lasti = frame.f_lasti
         if args or kwargs:
             _refuse_intents(step)
         if not callable(fn):
-            raise MisuseError(f"{describe(step)} needs a function, not {type(fn).__name__}: pass it uncalled, with its arguments after it", step.made_at)
+            raise MisuseError(
+                f"{describe(step)} needs a function, not {type(fn).__name__}: pass it uncalled, with its arguments after it", step.made_at
+            )
         self._made.append(step)
         return step
 
     def _keep(self, step: Step[Any]) -> None:
         frame = _frame(2)
-        step._code = frame.f_code
-        step._lasti = frame.f_lasti
+        step.code = frame.f_code
+        step.lasti = frame.f_lasti
         self._made.append(step)
 
     def sleep(self, id: str | Id, duration: Duration, /) -> Sleep:

@@ -19,7 +19,7 @@ _CAUSES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What went wrong: the error's class `name`, its `message`, the traceback as text (`stack`), its `cause`, and whether it asked not to be retried."""
+    """What went wrong: the error's class `name`, its `message`, its traceback as text (`stack`), its `cause`, and whether it refused a retry."""
 
     name: str
     message: str

@@ -27,12 +27,12 @@ class Memo:
         label: str | None = None,
         at: str | None = None,
     ) -> None:
-        self.data = data
-        self.error = error
-        self.position = position
-        self.kind = kind
-        self.label = label
-        self.at = at
+        self.data: Any = data
+        self.error: StepError | None = error
+        self.position: int | None = position
+        self.kind: str | None = kind
+        self.label: str | None = label
+        self.at: str | None = at
 
     def __repr__(self) -> str:
         return f"Memo(error={self.error!r})" if self.error is not None else f"Memo({self.data!r})"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from inngest_gen.event import Event
 from inngest_gen.errors import StepError
+from inngest_gen.event import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ class Attempt:
     __slots__ = ("_random", "number", "run_id", "step_hash")
 
     def __init__(self, run_id: str, step_hash: str, number: int) -> None:
-        self.run_id = run_id
-        self.step_hash = step_hash
-        self.number = number
+        self.run_id: str = run_id
+        self.step_hash: str = step_hash
+        self.number: int = number
         self._random: Random | None = None
 
     @property

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 import anyio
@@ -52,6 +52,7 @@ _DECODED = frozenset({Run, WaitForEvent, Invoke, WaitForSignal})
 _GIVE_WAY_S = 0.005
 _CHECK_EVERY = 128
 _UNLIMITED = 1 << 62
+_SOME_SCOPE = "cancel scope or task group"
 
 Resume = tuple[FlowNode, BaseException | None, Any]
 Start = tuple[None, GroupNode, int]
@@ -60,7 +61,8 @@ Start = tuple[None, GroupNode, int]
 class Execution:
     """One run being driven in this process.
 
-    `memos` is the record in completion order; the execution takes it over, and its data goes to user code as it is. `prior_defers` maps the
+    `memos` is the record in completion order, by hash; the execution takes it over, and its data goes to user code as it is. Its values are Memo, or
+    with `memo_of` anything which that makes a Memo of when it is asked for (a long record then costs no object a step). `prior_defers` maps the
     hashed ids of defers that the engine has to whether they can be aborted. With `strict` (the record was made by the same code) a different
     sequence ends the run as Diverged, and `planned` tells by position what the record holds of unfinished steps.
     `enter` enters what `ctx.using` names; a debugger passes a stub.
@@ -70,7 +72,8 @@ class Execution:
         self,
         *,
         run_id: str = "",
-        memos: dict[str, Memo] | None = None,
+        memos: dict[str, Any] | None = None,
+        memo_of: Callable[[Any], Memo] | None = None,
         prior_defers: dict[str, bool] | None = None,
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,
@@ -78,16 +81,16 @@ class Execution:
         log: logging.Logger | None = None,
         enter: Callable[[Using], Coroutine[Any, Any, Any]] | None = None,
     ) -> None:
-        self.run_id = run_id
-        self.lazy = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
+        self.run_id: str = run_id
+        self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
         self.made: list[Step[Any]] = []
         """Steps that were made and not yet yielded; the context's step tools append to it."""
         self.pending: dict[str, Leaf] = {}
         """The frontier, and while replaying the leaves whose memo is not delivered yet; by hash, in the order of their yields."""
         self.ended: Ended | None = None
-        self.position = 0
+        self.position: int = 0
         """How many steps have been yielded."""
-        self._history = History({} if memos is None else memos, strict=strict, planned=planned or {})
+        self._history = History({} if memos is None else memos, strict=strict, planned=planned or {}, memo_of=memo_of)
         self._enter = enter
         self._log = self.lazy.log
         self._live = False
@@ -102,7 +105,7 @@ class Execution:
         self._flows: dict[int, FlowNode] = {}
         self._stack = AsyncExitStack()
         self._finalizer = Finalizer()
-        self.context = copy_context()
+        self.context: Context = copy_context()
         self.context.run(current_sink.set, self.lazy)
         self._thrown: list[BaseException] = []
         """Errors thrown into the handler: their tracebacks hold frames, so they are cleared when the run is dropped."""
@@ -146,7 +149,7 @@ class Execution:
 
     def held(self) -> list[tuple[str, str]]:
         """List what Python will close when the frames go: (description, "file:line")."""
-        return [found for flow in self._flows.values() for found in held.closing(flow.gen)]
+        return [found for flow in self._flows.values() for found in held.closing(flow.gen, self._flows)]
 
     def flows(self) -> list[FlowNode]:
         """List the flows that are under way, outermost first."""
@@ -304,6 +307,8 @@ class Execution:
                 if check > 0 and not pending and not ready and hash in memos:
                     # What _wait and _deliver do, for a memoized step that nothing else can come before.
                     memo = memos.pop(hash)
+                    if memo.__class__ is not Memo:
+                        memo = history.memo_of(memo)
                     if strict and (memo.position != position or memo.kind != intent.kind):
                         history.check_recorded(intent, position, memo, held.where(flow.gen))
                     if memo.error is not None:
@@ -379,10 +384,7 @@ class Execution:
             if isinstance(error, anyio.get_cancelled_exc_class()):
                 raise error
             await self._vanish()
-        if isinstance(error, GeneratorExit) and flow.ending is not None:
-            self._ended(flow, None)
-        else:
-            self._ended(flow, error)
+        self._ended(flow, error if flow.ending is None else _beyond_exit(error))
 
     # Steps.
 
@@ -645,7 +647,7 @@ class Execution:
                 node.waiting = None
                 node.ender = failed, then
                 node.ending = GeneratorExit()
-                self.made[:] = [step for step in self.made if step._code is not getattr(node.gen, "ag_code", None)]
+                self.made[:] = [step for step in self.made if step.code is not getattr(node.gen, "ag_code", None)]
                 self._ready.append((node, node.ending, None))
 
             if waiting is not None:
@@ -658,22 +660,24 @@ class Execution:
 
     def _violation(self) -> bool:
         """At the frontier: throw a MisuseError into a flow that holds a scope of its own over a yield. Says whether there was one."""
-        # The last to move first: its scopes are inside those of the others.
-        moved = [flow for flow in reversed(self._moved) if flow.waiting is not None and not flow.ended]
-        self._moved.clear()
-        for flow in moved:
-            kind = held.open_scope(flow.gen)
+        self._moved = moved = [flow for flow in self._moved if flow.waiting is not None and not flow.ended]
+        # The last to move first: its scopes are inside those of the others, and must be closed before them.
+        for flow in reversed(moved):
+            kind = self._open_scope(flow)
             if kind is not None:
                 self._throw_misuse(flow, mistakes.scope_over_yield(kind, held.where(flow.gen)))
                 return True
         if moved and scope_mark() is not self._mark:
-            flow = next((flow for flow in moved if held.has_entered(flow.gen)), moved[0])
-            self._throw_misuse(flow, mistakes.scope_over_yield("cancel scope or task group", held.where(flow.gen)))
+            flow = next((flow for flow in reversed(moved) if held.has_entered(flow.gen, self._flows)), moved[-1])
+            self._throw_misuse(flow, mistakes.scope_over_yield(_SOME_SCOPE, held.where(flow.gen)))
             return True
+        moved.clear()
         return False
 
+    def _open_scope(self, flow: FlowNode) -> str | None:
+        return held.open_scope(flow.gen, self._flows)
+
     def _throw_misuse(self, flow: FlowNode, error: MisuseError) -> None:
-        self._moved.append(flow)  # it may hold another scope
         waiting = flow.waiting
         assert waiting is not None
         if flow.warned:
@@ -698,7 +702,7 @@ class Execution:
     # Resources, cancellation, plain handlers.
 
     async def _use(self, using: Using, flow: FlowNode) -> Any:
-        kind = held.open_scope(flow.gen) or ("cancel scope or task group" if scope_mark() is not self._mark else None)
+        kind = self._open_scope(flow) or (_SOME_SCOPE if scope_mark() is not self._mark else None)
         if kind is not None:  # it would be closed before what is inside it
             raise mistakes.scope_over_yield(kind, held.where(flow.gen))
         if self._enter is not None:
@@ -716,7 +720,7 @@ class Execution:
 
     def _cancelled(self, flow: FlowNode) -> bool:
         """Whether the run's task is being cancelled, and not only a scope of the handler's own, such as a timeout around an await."""
-        if scope_mark() is not self._mark or (not flow.ended and held.open_scope(flow.gen) is not None):
+        if scope_mark() is not self._mark or self._open_scope(flow) is not None:
             return False  # the handler's own scope, which is wrong here: the frontier tells
         self._was_woken = False
         return being_cancelled()
@@ -757,6 +761,13 @@ def _failure(error: StepError, step: Step[Any]) -> StepError:
     error.step_id = step.id
     error.memoized = True
     return error
+
+
+def _beyond_exit(error: BaseException) -> BaseException | None:
+    """What an ending flow raised besides the GeneratorExit that ends it, which a task group wraps in a group of its own."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(GeneratorExit)[1]
+    return None if isinstance(error, GeneratorExit) else error
 
 
 def _undecoded(error: Exception, step: Step[Any]) -> Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 from inngest_gen.driver.turn import Op
@@ -18,19 +18,19 @@ class FlowNode:
     __slots__ = ("asend", "ended", "ender", "ending", "gen", "parent", "path", "result", "slot", "started", "waiting", "warned")
 
     def __init__(self, gen: AsyncGenerator[Any, Any], parent: FlowNode | GroupNode | None, slot: int, path: str) -> None:
-        self.gen = gen
-        self.asend = gen.asend
-        self.parent = parent
-        self.slot = slot
-        self.path = path
+        self.gen: AsyncGenerator[Any, Any] = gen
+        self.asend: Callable[[Any], Coroutine[Any, Any, Any]] = gen.asend
+        self.parent: FlowNode | GroupNode | None = parent
+        self.slot: int = slot
+        self.path: str = path
         self.waiting: Node | None = None
-        self.started = False
-        self.ended = False
+        self.started: bool = False
+        self.ended: bool = False
         self.ending: GeneratorExit | None = None
         """The GeneratorExit that was thrown in at Done or at a lost race."""
         self.ender: Ender | None = None
         """Whom to tell, rather than the parent, when a flow that is ended from outside is over."""
-        self.warned = False
+        self.warned: bool = False
         """Whether a MisuseError for a scope held over a yield was thrown in."""
         self.result: Any = None
 
@@ -52,17 +52,17 @@ class GroupNode:
     __slots__ = ("children", "errors", "intent", "left", "over", "parent", "path", "results", "slot")
 
     def __init__(self, intent: Group, parent: FlowNode | GroupNode, slot: int, path: str) -> None:
-        self.intent = intent
-        self.parent = parent
-        self.slot = slot
-        self.path = path
+        self.intent: Group = intent
+        self.parent: FlowNode | GroupNode = parent
+        self.slot: int = slot
+        self.path: str = path
         count = len(intent.branches)
         self.children: list[Node | None] = [None] * count
         """What each branch is at; None before it has started and once it has settled."""
         self.results: list[Any] = [None] * count
         self.errors: list[Exception] = []
-        self.left = count
-        self.over = False
+        self.left: int = count
+        self.over: bool = False
 
     def forget(self) -> None:
         """Let the branches go, and break the cycles of the tree."""
@@ -79,10 +79,10 @@ class Leaf:
     __slots__ = ("op", "parent", "reported", "slot")
 
     def __init__(self, op: Op, parent: FlowNode | GroupNode, slot: int) -> None:
-        self.op = op
-        self.parent = parent
-        self.slot = slot
-        self.reported = False
+        self.op: Op = op
+        self.parent: FlowNode | GroupNode = parent
+        self.slot: int = slot
+        self.reported: bool = False
 
     def forget(self) -> None:
         """Break the cycles of the tree."""

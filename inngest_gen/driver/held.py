@@ -1,8 +1,9 @@
 """Looks into a suspended frame for what must not be held over a yield.
 
-Two questions. `open_scope`: does a cancel scope, task group, nursery or timeout of the handler's own span this yield (PEP 789)? Always an error.
+Two questions. `open_scope`: does a cancel scope, task group, nursery or timeout of the handler's own span this yield (PEP 789)? An error.
 `closing`: what will Python close when the frame is dropped (sync generators inside `try` or `with`, open files, destructors)? A warning.
 `gc.get_referents` of a generator gives its locals and its value stack; on the stack a `with` keeps the bound `__exit__` of its manager.
+What nobody can see: a scope that C code or a foreign library's class enters; the loop's own mark of the innermost scope finds most of them.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ import gc
 import inspect
 import io
 import types
-from collections.abc import Iterator
+import weakref
+from collections.abc import Container, Iterator
 from typing import Any
 
+import anyio
+
 _SCOPES = {
-    ("trio._core._run", "CancelScope"),
-    ("trio._core._run", "NurseryManager"),
     ("trio", "CancelScope"),
-    ("trio", "NurseryManager"),
     ("trio", "Nursery"),
+    ("trio", "NurseryManager"),
+    ("trio._core._run", "CancelScope"),
+    ("trio._core._run", "Nursery"),
+    ("trio._core._run", "NurseryManager"),
     ("anyio", "CancelScope"),
     ("anyio._core._tasks", "CancelScope"),
     ("anyio._core._tasks", "FailAfterContextManager"),
@@ -34,126 +39,202 @@ _SCOPES = {
 }
 
 _EXITS = {"__exit__", "__aexit__"}
+_METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
 _GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
+_GENERATOR_MANAGERS = (contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager)
+_STACKS = (contextlib.ExitStack, contextlib.AsyncExitStack)
 _STOPITERATION_ERROR = 3
+_NOWHERE: Container[int] = ()
 # They have a destructor, but one that says or does nothing worth a warning, or are looked into on their own.
 _HARMLESS = (*_GENERATORS, types.CoroutineType, type)
+_WITH: dict[types.CodeType, bool] = {}
 
 
-def open_scope(generator: Any) -> str | None:
-    """Name the kind of scope that spans the yield at which `generator` is suspended, or give None."""
-    if not _has_with(generator):
-        return None
-    for manager in _entered(generator, set()):
-        for cls in type(manager).__mro__:
-            if (cls.__module__, cls.__qualname__) in _SCOPES:
-                return f"{cls.__module__.split('.')[0]}.{cls.__qualname__}"
+def open_scope(generator: Any, apart: Container[int] = _NOWHERE) -> str | None:
+    """Name the kind of scope that spans the yield at which `generator` is suspended, or give None. `apart` are the ids of other flows."""
+    for manager in _entered(generator, apart, set()):
+        kind = _kind(manager) or _hidden(manager)
+        if kind is not None:
+            return kind
     return None
 
 
-def has_entered(generator: Any) -> bool:
+def has_entered(generator: Any, apart: Container[int] = _NOWHERE) -> bool:
     """Say whether the frame is inside a `with` of its own."""
-    return _has_with(generator) and next(_entered(generator, set()), None) is not None
+    return next(_entered(generator, apart, set()), None) is not None
 
 
-def closing(generator: Any) -> list[tuple[str, str]]:
+def closing(generator: Any, apart: Container[int] = _NOWHERE) -> list[tuple[str, str]]:
     """List what Python closes when the frame of `generator` goes: pairs of a description and "file:line"."""
-    return list(dict.fromkeys(_closing(generator, where(generator), set())))
+    return list(dict.fromkeys(_closing(generator, where(generator), apart, set())))
 
 
 def where(generator: Any) -> str:
     """Say where a suspended generator stands, as "file:line"."""
+    frame = _frame(generator)
+    return "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _is(thing: Any, classes: Any) -> bool:
+    # Not isinstance: it asks `thing.__class__`, and a proxy of the user's may raise there.
+    return issubclass(type(thing), classes)
+
+
+def _frame(generator: Any) -> types.FrameType | None:
+    frame: types.FrameType | None
     frame = generator.ag_frame if isinstance(generator, types.AsyncGeneratorType) else getattr(generator, "gi_frame", None)
-    if frame is None:
-        return "?"
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return frame
 
 
-def _has_with(generator: Any) -> bool:
-    code = generator.ag_code if isinstance(generator, types.AsyncGeneratorType) else getattr(generator, "gi_code", None)
-    if code is None:
-        return True
+def _kind(manager: Any) -> str | None:
+    for cls in type(manager).__mro__:
+        if (cls.__module__, cls.__qualname__) in _SCOPES:
+            return f"{cls.__module__.partition('.')[0]}.{cls.__qualname__}"
+    return None
+
+
+# What is entered.
+
+
+def _may_enter(generator: Any) -> bool:
+    """Whether the code has a `with`, or iterates over what may have one."""
+    code = generator.ag_code if isinstance(generator, types.AsyncGeneratorType) else generator.gi_code
     known = _WITH.get(code)
     if known is None:
         if len(_WITH) > 4096:
             _WITH.clear()
-        known = _WITH[code] = any("WITH" in op.opname or "LOAD_SPECIAL" in op.opname for op in dis.get_instructions(code))
+        known = _WITH[code] = any("WITH" in op.opname or "SPECIAL" in op.opname or "ITER" in op.opname for op in dis.get_instructions(code))
     return known
 
 
-_WITH: dict[types.CodeType, bool] = {}
-
-
-def _entered(generator: Any, seen: set[int]) -> Iterator[Any]:
-    """Every context manager that is entered in the frame, those in generator-based managers and exit stacks included."""
+def _entered(generator: Any, apart: Container[int], seen: set[int]) -> Iterator[Any]:
+    """Every context manager that is entered in the frame, and in the generators and exit stacks that the frame holds."""
+    if id(generator) in seen or _frame(generator) is None or not _may_enter(generator):
+        return
+    seen.add(id(generator))
     for referent in gc.get_referents(generator):
-        if getattr(referent, "__name__", None) in _EXITS and hasattr(referent, "__self__"):
-            yield from _inside(referent.__self__, seen)
+        if _is(referent, _METHODS):
+            if _exits(referent):
+                yield from _inside(referent.__self__, apart, seen)
+        elif _is(referent, _GENERATORS) and id(referent) not in apart:
+            yield from _entered(referent, apart, seen)
 
 
-def _inside(manager: Any, seen: set[int]) -> Iterator[Any]:
+def _exits(method: Any) -> bool:
+    if getattr(method, "__name__", None) in _EXITS:
+        return True
+    # Under another name: `__aexit__ = close`.
+    function = getattr(method, "__func__", method)
+    return any(getattr(type(method.__self__), exit, None) is function for exit in _EXITS)
+
+
+def _inside(manager: Any, apart: Container[int], seen: set[int]) -> Iterator[Any]:
     if id(manager) in seen:
         return
     seen.add(id(manager))
     yield manager
-    inner = getattr(manager, "gen", None)
-    if isinstance(inner, _GENERATORS):
-        yield from _entered(inner, seen)
-    for entry in getattr(manager, "_exit_callbacks", ()):
-        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
-        owner = getattr(callback, "__self__", None)
-        if owner is not None:
-            yield from _inside(owner, seen)
+    if _is(manager, _GENERATOR_MANAGERS):
+        yield from _entered(manager.gen, apart, seen)
+    elif _is(manager, _STACKS):
+        for _, callback in manager._exit_callbacks:  # type: ignore[union-attr]
+            owner = getattr(callback, "__self__", None)
+            if owner is not None:
+                yield from _inside(owner, apart, seen)
+    elif _is(manager, (contextlib.aclosing, contextlib.closing)) and _is(manager.thing, _GENERATORS):  # type: ignore[union-attr]
+        yield from _entered(manager.thing, apart, seen)  # type: ignore[union-attr]
 
 
-def _closing(generator: Any, at: str, seen: set[int]) -> Iterator[tuple[str, str]]:
+def _hidden(manager: Any) -> str | None:
+    """Find an asyncio scope that is entered in the running task and that a manager of the user's keeps to itself.
+
+    The loop's mark does not tell of those; of others it does, and more surely than a look around.
+    """
+    if _is(manager, (*_GENERATOR_MANAGERS, *_STACKS)):
+        return None
+    task = anyio.get_current_task().id
+    seen = {id(manager)}
+    near = [manager]
+    for _ in range(4):
+        near = [thing for one in near for thing in gc.get_referents(one) if _may_hide(thing) and not (id(thing) in seen or seen.add(id(thing)))]  # type: ignore[func-returns-value]
+        for thing in near:
+            if _is_entered(thing, task):
+                return _kind(thing)
+            if _is(thing, _GENERATORS):
+                for inner in _entered(thing, _NOWHERE, seen):
+                    if _is_entered(inner, task):
+                        return _kind(inner)
+    return None
+
+
+def _may_hide(thing: Any) -> bool:
+    return not _is(thing, (type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType, str, bytes))
+
+
+def _is_entered(thing: Any, task: int) -> bool:
+    cls = type(thing)
+    match (cls.__module__, cls.__qualname__):
+        case ("asyncio.timeouts", "Timeout"):
+            return id(thing._task) == task and thing._state.value not in {"created", "finished"}
+        case ("asyncio.taskgroups", "TaskGroup"):
+            return id(thing._parent_task) == task and thing._entered and not thing._exiting
+        case _:
+            return False
+
+
+# What will be closed.
+
+
+def _closing(generator: Any, at: str, apart: Container[int], seen: set[int]) -> Iterator[tuple[str, str]]:
     if id(generator) in seen:
         return
     seen.add(id(generator))
-    referents = [*gc.get_referents(generator), *_managers(generator)]
-    for referent in referents:
-        yield from _closed(referent, at, seen)
+    for referent in [*gc.get_referents(generator), *_entered(generator, apart, set())]:
+        yield from _closed(referent, at, apart, seen)
 
 
-def _managers(generator: Any) -> list[Any]:
-    return list(_entered(generator, set()))
-
-
-def _closed(held: Any, at: str, seen: set[int]) -> Iterator[tuple[str, str]]:
-    if isinstance(held, contextlib._GeneratorContextManager | contextlib._AsyncGeneratorContextManager):
+def _closed(held: Any, at: str, apart: Container[int], seen: set[int]) -> Iterator[tuple[str, str]]:
+    if _is(held, _GENERATOR_MANAGERS):
         held = held.gen
-    if isinstance(held, types.GeneratorType):
-        if held.gi_frame is not None and held.gi_frame.f_lasti >= 0 and _started(held) and id(held) not in seen:
+    if id(held) in seen or id(held) in apart:
+        return
+    if _is(held, types.GeneratorType):
+        if inspect.getgeneratorstate(held) == inspect.GEN_SUSPENDED:
             if _guarded(held):
                 yield f"the sync generator {held.__qualname__}", at
-            yield from _closing(held, at, seen)
-    elif isinstance(held, types.AsyncGeneratorType):
+            yield from _closing(held, at, apart, seen)
+    elif _is(held, types.AsyncGeneratorType):
         if held.ag_frame is not None:
-            yield from _closing(held, at, seen)
-    elif isinstance(held, _HARMLESS) or id(held) in seen:
+            yield from _closing(held, at, apart, seen)
+    elif _is(held, _HARMLESS):
         return
-    elif isinstance(held, io.IOBase):
+    elif _is(held, io.IOBase):
         seen.add(id(held))
         if not held.closed:
             yield f"the open file {getattr(held, 'name', held)!r}", at
-    elif hasattr(type(held), "__del__"):
+    elif hasattr(type(held), "__del__") or _finalized(held):
         seen.add(id(held))
         yield f"a {type(held).__module__}.{type(held).__qualname__}, which has a destructor", at
 
 
-def _started(generator: types.GeneratorType[Any, Any, Any]) -> bool:
-    return inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED
+def _finalized(held: Any) -> bool:
+    """Whether an object ends itself by weakref.finalize, as temporary directories do."""
+    try:
+        attributes = object.__getattribute__(held, "__dict__")
+    except AttributeError:
+        return False
+    return any(_is(value, weakref.finalize) and value.alive for value in attributes.values())
 
 
 def _guarded(generator: types.GeneratorType[Any, Any, Any]) -> bool:
     """Whether closing the generator would run code of its own: it is suspended inside a `try` or `with`."""
-    lasti = generator.gi_frame.f_lasti
+    frame = generator.gi_frame
+    if frame is None:
+        return False
+    lasti = frame.f_lasti
     code = generator.gi_code
     for entry in dis._parse_exception_table(code):  # type: ignore[attr-defined]
         if entry.start <= lasti < entry.end:
             # From 3.12 on the whole of a generator lies in a handler that turns StopIteration into RuntimeError.
-            made_by_compiler = (
-                code.co_code[entry.target] == dis.opmap.get("CALL_INTRINSIC_1") and code.co_code[entry.target + 1] == _STOPITERATION_ERROR
-            )
+            made_by_compiler = code.co_code[entry.target] == dis.opmap.get("CALL_INTRINSIC_1") and code.co_code[entry.target + 1] == _STOPITERATION_ERROR
             return not made_by_compiler
     return False

@@ -6,7 +6,7 @@ first step that is not the recorded one. Refuses: to judge a history that isn't 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from inngest_gen.calls.memo import Memo
@@ -21,18 +21,22 @@ class Left(Exception):  # noqa: N818 - not an error for anyone: it carries one t
 
     def __init__(self, error: NonDeterminismError) -> None:
         super().__init__()
-        self.error = error
+        self.error: NonDeterminismError = error
 
 
 class History:
     """A run's record, used up as the handler asks for it. `memos` is taken over."""
 
-    __slots__ = ("_came", "_count", "_lost", "_order", "_passed", "memos", "planned", "strict")
+    __slots__ = ("_came", "_count", "_lost", "_order", "_passed", "memo_of", "memos", "planned", "strict")
 
-    def __init__(self, memos: dict[str, Memo], *, strict: bool, planned: Mapping[int, Planned]) -> None:
-        self.memos = memos
-        self.strict = strict
-        self.planned = planned
+    def __init__(
+        self, memos: dict[str, Any], *, strict: bool, planned: Mapping[int, Planned], memo_of: Callable[[Any], Memo] | None = None
+    ) -> None:
+        # A strict history looks at positions of memos that are not asked for, so there it needs them all.
+        self.memos: dict[str, Any] = {hash: memo_of(memo) for hash, memo in memos.items()} if strict and memo_of is not None else memos
+        self.memo_of: Callable[[Any], Memo] = memo_of or _refuse
+        self.strict: bool = strict
+        self.planned: Mapping[int, Planned] = planned
         self._passed = max(planned, default=-1)
         self._order: dict[str, int] | None = None
         self._came: dict[str, int] = {}
@@ -66,7 +70,8 @@ class History:
     def take(self, hash: str) -> Memo:
         """Use up a result."""
         self._came.pop(hash, None)
-        return self.memos.pop(hash)
+        memo = self.memos.pop(hash)
+        return memo if isinstance(memo, Memo) else self.memo_of(memo)
 
     def lose(self, hash: str) -> None:
         """Forget a step that lost a race, and its result, now or when it comes."""
@@ -100,3 +105,7 @@ class History:
         for planned_at, planned in sorted(self.planned.items()):
             if planned_at >= position:
                 raise Left(ended_early(position, planned))
+
+
+def _refuse(value: Any) -> Memo:
+    raise TypeError(f"a record's values are Memo unless memo_of makes them: {type(value).__name__}")

@@ -47,10 +47,10 @@ class LazyBuffer:
     __slots__ = ("_made", "_pending", "_seen", "_total", "_unchecked", "log", "on_misuse", "prior", "run_id")
 
     def __init__(self, prior: dict[str, bool], *, run_id: str, on_misuse: OnMisuse = "log", log: logging.Logger | None = None) -> None:
-        self.prior = prior
-        self.run_id = run_id
-        self.on_misuse = on_misuse
-        self.log = log or logging.getLogger("inngest_gen")
+        self.prior: dict[str, bool] = prior
+        self.run_id: str = run_id
+        self.on_misuse: OnMisuse = on_misuse
+        self.log: logging.Logger = log or logging.getLogger("inngest_gen")
         self._pending: dict[str, LazyOp | _Unchecked] = {}
         self._seen: set[str] = set()
         self._made: dict[int, Defer] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import re
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -100,14 +101,14 @@ def not_a_generator(made: Sequence[Step[Any]], lazy: LazyBuffer) -> MisuseError 
 def scope_over_yield(kind: str, where: str) -> MisuseError:
     """Name a cancel scope, task group or timeout that the handler holds over a yield."""
     return MisuseError(
-        f"a {kind} is held over a yield: a handler may be suspended here for days, and what it opened would end the wrong code (PEP 789);"
-        " close it before the yield, or do that work in a step",
+        f"the {kind} that is open here spans a yield: a handler may be suspended here for days, and what it opened would end the wrong code"
+        " (PEP 789); close it before the yield, or do that work in a step",
         where,
     )
 
 
 def _shown(thing: object) -> str:
-    text = repr(thing)
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))  # the same text for the same mistake
     if len(text) > 80:
         text = text[:77] + "..."
     return f"{text} ({type(thing).__name__})"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from inngest_gen.event import Event
 from inngest_gen.codecs import result_decoder, type_decoder
+from inngest_gen.event import Event
 from inngest_gen.intents.step import Run, Step, WaitForEvent
 
 
@@ -13,8 +13,8 @@ def decoded(step: Step[Any], data: Any) -> Any:
     """Give the value of `data` (parsed JSON) for a step that has a type: a Run's function, a wait's Event."""
     cls = step.__class__
     if cls is Run:
-        returns = step.returns_type  # type: ignore[attr-defined]
-        decode = result_decoder(step.fn) if returns is None else type_decoder(returns)  # type: ignore[attr-defined]
+        returns = step.returns_type
+        decode = result_decoder(step.fn) if returns is None else type_decoder(returns)
         return data if decode is None else decode(data)
     if cls is WaitForEvent and data is not None:
         return Event(data["name"], data.get("data"), id=data.get("id"), ts=data.get("ts"), meta=data.get("meta"))

@@ -25,7 +25,7 @@ class Finalizer:
     __slots__ = ("flows", "loop_finalizer", "quiet")
 
     def __init__(self) -> None:
-        self.quiet = False
+        self.quiet: bool = False
         self.flows: set[int] = set()
         self.loop_finalizer: Callable[[AsyncGenerator[Any, Any]], Any] | None = None
 

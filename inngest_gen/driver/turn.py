@@ -19,12 +19,12 @@ class Op:
     __slots__ = ("at", "hash", "index", "path", "position", "step")
 
     def __init__(self, step: Step[Any], hash: str, index: int, position: int, path: str, at: str | None) -> None:
-        self.step = step
-        self.hash = hash
-        self.index = index
-        self.position = position
-        self.path = path
-        self.at = at
+        self.step: Step[Any] = step
+        self.hash: str = hash
+        self.index: int = index
+        self.position: int = position
+        self.path: str = path
+        self.at: str | None = at
 
     def __repr__(self) -> str:
         return f"<op {self.step!r} at position {self.position}>"

@@ -10,9 +10,9 @@ import heapq
 import logging
 import pathlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 import anyio
 import anyio.abc
@@ -40,6 +40,8 @@ from inngest_gen.event import Event
 from inngest_gen.loops import waker
 from inngest_gen.options.retries import Backoff, backoff
 from inngest_gen.options.trigger import Cron, EventTrigger
+
+T = TypeVar("T")
 
 DEFAULT_CONCURRENCY = 100
 _LIVE = 1000
@@ -82,18 +84,18 @@ class Engine:
             raise ConfigError(f"max_steps is a whole number from 1 to 10000, not {max_steps!r}")
         if isinstance(apps, App):
             raise ConfigError("apps is a list: apps=[app]")
-        self.path = pathlib.Path(path)
-        self.apps = tuple(apps)
-        self.durability = durability
-        self.max_steps = max_steps
-        self.watch = watch
-        self.log = logging.getLogger("inngest_gen.engine")
-        self.functions = _functions(self.apps)
+        self.path: pathlib.Path = pathlib.Path(path)
+        self.apps: tuple[App, ...] = tuple(apps)
+        self.durability: Literal["power", "process"] = durability
+        self.max_steps: int = max_steps
+        self.watch: Listener | None = watch
+        self.log: logging.Logger = logging.getLogger("inngest_gen.engine")
+        self.functions: dict[str, Function] = _functions(self.apps)
         self._backoff = _backoff(backoff)
         self._grace = seconds(grace)
         self._clock = clock or SystemClock()
         self._concurrency = DEFAULT_CONCURRENCY if concurrency is None else concurrency
-        self.limiter = FairLimiter(self._concurrency)
+        self.limiter: FairLimiter = FairLimiter(self._concurrency)
         self._live: dict[int, LiveRun] = {}
         self._queue: deque[int] = deque()
         self._queued: dict[int, Record | None] = {}
@@ -106,7 +108,7 @@ class Engine:
 
     # Lifetime.
 
-    async def __aenter__(self) -> Engine:
+    async def __aenter__(self) -> Self:
         if self._state != "new":
             raise EngineError("an Engine is entered once: make another one")
         _refuse_unsupported(self.functions)
@@ -121,7 +123,7 @@ class Engine:
             self._lock.release()
             raise
         self._reading = anyio.Lock()
-        self.threads = anyio.CapacityLimiter(self._concurrency)
+        self.threads: anyio.CapacityLimiter = anyio.CapacityLimiter(self._concurrency)
         self._timer_news = anyio.Event()
         self._start_news = anyio.Event()
         self._emptied = anyio.Event()
@@ -131,12 +133,12 @@ class Engine:
             for trigger in function.options.triggers
             if not isinstance(trigger, Cron)
         )
-        self.transitions = Transitions(set(self.functions), triggers, self._clock)
+        self.transitions: Transitions = Transitions(set(self.functions), triggers, self._clock)
         self._writer = Writer(connection, self.path, waker(), self.log)
         self._state = "open"
         for app in self.apps:
             app.engine = self
-        self._unlisten = self._clock.listen(lambda: self._timer_news.set()) if isinstance(self._clock, VirtualClock) else None
+        self._unlisten = self._clock.listen(self._look_at_timers) if isinstance(self._clock, VirtualClock) else None
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
@@ -311,7 +313,7 @@ class Engine:
         """Give the backoff that holds for a function: its own, its app's, the engine's; None is the default table."""
         return function.options.backoff or self._backoff
 
-    def start_body(self, body: Callable[[Any], Awaitable[None]], op: Any) -> None:
+    def start_body(self, body: Callable[[Any], Coroutine[Any, Any, None]], op: Any) -> None:
         """Run a step's body in a task of its own."""
         self._bodies.start_soon(body, op)
 
@@ -447,6 +449,9 @@ class Engine:
             self._queued[run] = record
             self._queue.append(run)
 
+    def _look_at_timers(self) -> None:
+        self._timer_news.set()
+
     async def _start_runs(self) -> None:
         while True:
             await self._start_news.wait()
@@ -516,7 +521,10 @@ class Engine:
                 elif kind == "retry":
                     effects.then += self.transitions.retry(tx, value["run_id"]).then
                 elif kind == "send":
-                    sent = [checked_event(Event(one["name"], one.get("data"), id=one.get("id"), ts=one.get("ts"), meta=one.get("meta"))) for one in value["events"]]
+                    sent = [
+                        checked_event(Event(one["name"], one.get("data"), id=one.get("id"), ts=one.get("ts"), meta=one.get("meta")))
+                        for one in value["events"]
+                    ]
                     effects.then += self.transitions.receive(tx, sent).then
                 else:
                     self.log.error("a command of unknown kind %r is left out", kind)
@@ -524,7 +532,7 @@ class Engine:
                 self.log.error("the command %s %s is left out: %s", kind, argument.decode(errors="replace")[:200], error)
         return effects
 
-    async def _read(self, read: Callable[[Reader], Any], size: Callable[[Reader], int] | None = None) -> Any:
+    async def _read(self, read: Callable[[Reader], T], size: Callable[[Reader], int] | None = None) -> T:
         if self._state not in {"open", "stopping"}:
             raise EngineError("the engine is closed")
         # A few rows are read in 30 us, a hop to a thread and back costs 200: only what is large, or its size unknown, goes there.

@@ -15,8 +15,8 @@ class FairLimiter:
     def __init__(self, limit: int) -> None:
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise ConfigError(f"concurrency is a whole number of at least 1, not {limit!r}")
-        self.limit = limit
-        self.busy = 0
+        self.limit: int = limit
+        self.busy: int = 0
         self._waiting: dict[int, deque[anyio.Event]] = {}  # in the order of whose turn it is
 
     async def acquire(self, run: int) -> None:

@@ -45,7 +45,7 @@ class LiveRun:
     """A run in memory. `main` is its task."""
 
     def __init__(self, engine: Engine, run: int, record: Record | None) -> None:
-        self.run = run
+        self.run: int = run
         self._engine = engine
         self._record = record
         self._mail: deque[Mail] = deque()
@@ -59,7 +59,7 @@ class LiveRun:
         self._cancelled = False
         self._stopping = False
         self._broken: Exception | None = None
-        self.mailed_late = False
+        self.mailed_late: bool = False
         """Whether something arrived after the run had decided to leave memory."""
 
     # What the engine calls, in the loop.
@@ -100,7 +100,9 @@ class LiveRun:
                     await self._live()
         except EngineError as error:
             # The store failed: what is committed stays, the rest is done again when the engine next starts.
-            self._engine.log.error("run %s stopped here and will be taken up again at the next start: %s", self._record and self._record.id, error)
+            self._engine.log.error(
+                "run %s stopped here and will be taken up again at the next start: %s", self._record and self._record.id, error
+            )
         except Exception:
             self._engine.log.exception("run %s stopped here by a defect of the engine", self._record and self._record.id)
         finally:
@@ -148,7 +150,9 @@ class LiveRun:
             self._prelude.append(lambda tx, _: tx.set_codes(record.run, ""))
         call = CallRequest(
             run_id=record.id,
-            events=(record.event if record.kind not in {"defer"} else Event(record.event.name, record.data(), id=record.event.id, ts=record.event.ts),),
+            events=(
+                record.event if record.kind != "defer" else Event(record.event.name, record.data(), id=record.event.id, ts=record.event.ts),
+            ),
             attempt=record.attempt,
             max_attempts=self._max_attempts,
             error=record.error(),
@@ -163,7 +167,9 @@ class LiveRun:
                 memos=record.memos,
                 prior_defers=record.defers,
                 strict=strict,
-                planned={plan.position: Planned(plan.hash, plan.kind, plan.label, plan.at) for plan in record.plans.values()} if strict else None,
+                planned={plan.position: Planned(plan.hash, plan.kind, plan.label, plan.at) for plan in record.plans.values()}
+                if strict
+                else None,
                 data=data,
             )
         except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
@@ -287,7 +293,10 @@ class LiveRun:
                 due = now + step.timeout_s
                 signal, replace = step.signal, step.on_conflict == "replace"
                 self._plan(
-                    op, info, lambda tx, effects: transitions.wait_for_signal(tx, run, hash, signal, replace=replace, due=due, effects=effects), due
+                    op,
+                    info,
+                    lambda tx, effects: transitions.wait_for_signal(tx, run, hash, signal, replace=replace, due=due, effects=effects),
+                    due,
                 )
             case Invoke():
                 self._invoke(op, step, info)
@@ -320,7 +329,7 @@ class LiveRun:
             data = jsonvalue.encode({} if step.data is None else step.data, f"the data of {step.kind} {step.id!r}")
             meta = None if step.meta is None else jsonvalue.encode(step.meta, f"the meta of {step.kind} {step.id!r}")
             if not data.startswith(b"{"):
-                raise TypeError(f"the data of {step.kind} {step.id!r} must be a JSON object (a dict), not {type(step.data).__name__}")  # noqa: TRY301
+                raise TypeError(f"the data of {step.kind} {step.id!r} must be a JSON object (a dict), not {type(step.data).__name__}")
             _check_size(f"the data of {step.kind} {step.id!r}", data)
         except (InngestGenError, TypeError) as error:
             self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
@@ -433,7 +442,12 @@ class LiveRun:
         assert record is not None
         now = engine.now()
         due = next_attempt(
-            number, f"{record.id}:{hash}", now, backoff=engine.backoff_of(self._function), retry_in=outcome.retry_in, retry_at=outcome.retry_at
+            number,
+            f"{record.id}:{hash}",
+            now,
+            backoff=engine.backoff_of(self._function),
+            retry_in=outcome.retry_in,
+            retry_at=outcome.retry_at,
         )
         lazy = [*self._execution.drain(), *outcome.lazy]
         info = _info(op, attempt=number, retry_at=due)

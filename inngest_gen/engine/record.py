@@ -106,7 +106,7 @@ def _take(record: Record, kind: str, hash: str | None, position: int | None, inf
     elif kind in {"result", "error"}:
         plan = record.plans.pop(hash, None)
         value = None if data is None else jsonvalue.decode(data)
-        memo = Memo(value) if kind == "result" else Memo(None, Failure.from_json(value).error())
+        memo = Memo(value) if kind == "result" else Memo(None, Failure.from_json(value or {}).error())
         if plan is not None:
             memo.position, memo.kind, memo.label, memo.at = plan.position, plan.kind, plan.label, plan.at
         record.memos[hash] = memo

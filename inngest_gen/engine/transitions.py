@@ -222,15 +222,25 @@ class Transitions:
         waiting = tx.waiting_for_signal(signal)
         return waiting is not None and self.resolve(tx, *waiting, data, None, effects)
 
-    def invoke(self, tx: Tables, record: Record, hash: str, slug: str, data: bytes, meta: bytes | None, due: float | None, effects: Effects) -> None:
+    def invoke(
+        self, tx: Tables, record: Record, hash: str, slug: str, data: bytes, meta: bytes | None, due: float | None, effects: Effects
+    ) -> None:
         """Start a function whose end gives the step its result."""
         run = record.run
         tx.pause(run, hash, "invoke", due)
         if slug not in self._slugs:
-            self.resolve(tx, run, hash, None, Failure(name="Error", message=f"could not find function with ID: {slug}", no_retry=True), effects)
+            self.resolve(
+                tx, run, hash, None, Failure(name="Error", message=f"could not find function with ID: {slug}", no_retry=True), effects
+            )
             return
         now = self._clock.now()
-        event = Event(outcome.INVOKED, jsonvalue.decode(data), id=new_id(now), ts=int(now * 1000), meta=None if meta is None else jsonvalue.decode(meta))
+        event = Event(
+            outcome.INVOKED,
+            jsonvalue.decode(data),
+            id=new_id(now),
+            ts=int(now * 1000),
+            meta=None if meta is None else jsonvalue.decode(meta),
+        )
         seq = tx.add_event(event.id or "", event.name, data, event.ts or 0, meta, now, record.origin)
         if seq is not None:
             self._start(tx, slug, event, seq, "invoke", record.origin, run, hash, record.id, effects)
@@ -278,7 +288,9 @@ class Transitions:
         if row["kind"] == "invoke":
             self._tell_invoker(tx, row, status, output, failure, effects)
         self._finish_events(tx, row, status, output, failure, effects)
-        effects.then.append(Over(run, row["id"], row["function"], row["origin"], status, output, failure, self._unfinished(tx, row["origin"])))
+        effects.then.append(
+            Over(run, row["id"], row["function"], row["origin"], status, output, failure, self._unfinished(tx, row["origin"]))
+        )
         return True
 
     def _unfinished(self, tx: Tables, origin: int) -> int | None:
@@ -338,7 +350,9 @@ class Transitions:
             data = outcome.finish_data(row["function"], row["id"], _event_json(trigger), status, error, result)
             now = self._clock.now()
             event = Event(name, data, id=id or new_id(now), ts=int(now * 1000), meta=trigger.meta)
-            seq = tx.add_event(event.id or "", name, dumps(data), event.ts or 0, None if event.meta is None else dumps(event.meta), now, row["origin"])
+            seq = tx.add_event(
+                event.id or "", name, dumps(data), event.ts or 0, None if event.meta is None else dumps(event.meta), now, row["origin"]
+            )
             if seq is None:
                 continue
             if handled:
@@ -372,7 +386,9 @@ class Transitions:
         tx.set_status(run, status)
         tx.set_error(run, dumps(failure.to_json()))
         tx.log(run, self._clock.now(), "blocked", None, None, dumps({"text": str(failure)}), None)
-        effects.then.append(Over(run, row["id"], row["function"], row["origin"], status, None, failure, self._unfinished(tx, row["origin"])))
+        effects.then.append(
+            Over(run, row["id"], row["function"], row["origin"], status, None, failure, self._unfinished(tx, row["origin"]))
+        )
 
     def retry(self, tx: Tables, run_id: str) -> Effects:
         """Let a blocked or failed run go on: failed steps are tried again. Raises RunNotFound, EngineError for a run in another state."""
@@ -396,5 +412,3 @@ def _event_json(event: Event) -> dict[str, Any]:
     if event.meta is not None:
         value["meta"] = dict(event.meta)
     return value
-
-

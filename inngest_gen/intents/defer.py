@@ -53,13 +53,13 @@ class Defer(Intent):
     kind = "defer"
 
     def __init__(self, id: str, name: str, function: Any, data: Any, meta: Mapping[str, Any] | None, experiment: Any) -> None:
-        self.id = id
-        self.name = name
-        self.function = function
-        self.data = data
-        self.meta = meta
-        self.experiment = experiment
-        self.submitted = False
+        self.id: str = id
+        self.name: str = name
+        self.function: Any = function
+        self.data: Any = data
+        self.meta: Mapping[str, Any] | None = meta
+        self.experiment: Any = experiment
+        self.submitted: bool = False
         sink = current_sink.get()
         if sink is not None:
             sink.made(self)
@@ -78,10 +78,10 @@ class DeferHandle:
     __slots__ = ("active", "hash", "id", "slug")
 
     def __init__(self, id: str, hash: str, slug: str | None, *, active: bool) -> None:
-        self.id = id
-        self.hash = hash
-        self.slug = slug
-        self.active = active
+        self.id: str = id
+        self.hash: str = hash
+        self.slug: str | None = slug
+        self.active: bool = active
 
     def abort(self) -> Abort:
         """Make the intent that takes the defer back: yield it, or `.submit()` it in a plain body."""
@@ -98,7 +98,7 @@ class Abort(Intent):
     kind = "defer abort"
 
     def __init__(self, handle: DeferHandle) -> None:
-        self.handle = handle
+        self.handle: DeferHandle = handle
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ class Done(Intent):
     kind = "ig.Done"
 
     def __init__(self, value: object = None) -> None:
-        self.value = value
+        self.value: object = value
 
     def __repr__(self) -> str:
         return f"Done({self.value!r})"

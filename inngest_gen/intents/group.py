@@ -29,7 +29,7 @@ class Group(Intent):
     def __init__(self, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         if positional and named:
             raise MisuseError(f"{self.kind} takes its branches by position or by name, not both")
-        self.named = bool(named)
+        self.named: bool = bool(named)
         self.keys: tuple[int | str, ...] = tuple(named) if named else tuple(range(len(positional)))
         self.branches: tuple[Any, ...] = tuple(named.values()) if named else positional
         for key, branch in zip(self.keys, self.branches, strict=True):
@@ -47,7 +47,7 @@ class Parallel(Group):
 
     def __init__(self, positional: tuple[Any, ...], named: dict[str, Any], *, return_exceptions: bool = False) -> None:
         super().__init__(positional, named)
-        self.return_exceptions = return_exceptions
+        self.return_exceptions: bool = return_exceptions
 
 
 class Race(Group):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any
+from typing import Any, NoReturn
 
 from inngest_gen.errors import MisuseError
 
@@ -15,7 +15,7 @@ class Intent:
 
     __slots__ = ()
 
-    def __await__(self) -> Any:
+    def __await__(self) -> NoReturn:
         """Refuse `await`: an intent is yielded."""
         raise MisuseError(f"{describe(self)} was awaited: intents are yielded, write `result = yield ...`")
 

@@ -27,7 +27,7 @@ class Step(Intent, Generic[T]):
     with `:n` appended at the n-th repeat in the run (SDK_SPEC 5.1.2). A failure for good is raised at the yield as StepError.
     """
 
-    __slots__ = ("_code", "_lasti", "hash", "id", "name", "result")
+    __slots__ = ("code", "hash", "id", "lasti", "name", "result")
 
     kind: ClassVar[str] = "step"
     """The word for this kind of step in messages and timelines."""
@@ -36,12 +36,15 @@ class Step(Intent, Generic[T]):
     name: str
     hash: str | None
     result: T
+    code: CodeType | None
+    """Where it was made: the code and the instruction, from which `made_at` finds the line."""
+    lasti: int
 
     def __getattr__(self, attribute: str) -> Any:
         # Reached only where a slot is empty.
         if attribute == "result":
             raise MisuseError(f"{describe(self)} has no result yet: yield it first", self.made_at)
-        if attribute in {"_code", "_lasti"}:
+        if attribute in {"code", "lasti"}:
             return None
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
 
@@ -51,8 +54,8 @@ class Step(Intent, Generic[T]):
     @property
     def made_at(self) -> str | None:
         """Where the handler made this step, as "file:line", or None if that is not known."""
-        code: CodeType | None = self._code
-        return None if code is None else position(code, self._lasti)
+        code = self.code
+        return None if code is None else position(code, self.lasti)
 
 
 class Run(Step[T]):
@@ -63,12 +66,12 @@ class Run(Step[T]):
     kind = "step.run"
 
     def __init__(self, id: str, name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any] = _NO_KWARGS) -> None:
-        self.id = id
-        self.name = name
-        self.fn = fn
-        self.args = args
-        self.kwargs = kwargs
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.fn: Callable[..., Any] = fn
+        self.args: tuple[Any, ...] = args
+        self.kwargs: Mapping[str, Any] = kwargs
+        self.hash: str | None = None
         self.timeout_s: float | None = None
         self.returns_type: Any = None
 
@@ -93,10 +96,10 @@ class Sleep(Step[None]):
     kind = "step.sleep"
 
     def __init__(self, id: str, name: str, duration_s: float) -> None:
-        self.id = id
-        self.name = name
-        self.duration_s = duration_s
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.duration_s: float = duration_s
+        self.hash: str | None = None
 
 
 class SleepUntil(Step[None]):
@@ -106,10 +109,10 @@ class SleepUntil(Step[None]):
     kind = "step.sleep_until"
 
     def __init__(self, id: str, name: str, until: float) -> None:
-        self.id = id
-        self.name = name
-        self.until = until
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.until: float = until
+        self.hash: str | None = None
 
 
 class WaitForEvent(Step[T]):
@@ -119,13 +122,13 @@ class WaitForEvent(Step[T]):
     kind = "step.wait_for_event"
 
     def __init__(self, id: str, name: str, event: str, timeout_s: float, if_: str | None, match: str | None) -> None:
-        self.id = id
-        self.name = name
-        self.event = event
-        self.timeout_s = timeout_s
-        self.if_ = if_
-        self.match = match
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.event: str = event
+        self.timeout_s: float = timeout_s
+        self.if_: str | None = if_
+        self.match: str | None = match
+        self.hash: str | None = None
 
 
 class WaitForSignal(Step[T]):
@@ -135,12 +138,12 @@ class WaitForSignal(Step[T]):
     kind = "step.wait_for_signal"
 
     def __init__(self, id: str, name: str, signal: str, timeout_s: float, on_conflict: Literal["fail", "replace"]) -> None:
-        self.id = id
-        self.name = name
-        self.signal = signal
-        self.timeout_s = timeout_s
-        self.on_conflict = on_conflict
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.signal: str = signal
+        self.timeout_s: float = timeout_s
+        self.on_conflict: Literal["fail", "replace"] = on_conflict
+        self.hash: str | None = None
 
 
 class SendSignal(Step[bool]):
@@ -150,11 +153,11 @@ class SendSignal(Step[bool]):
     kind = "step.send_signal"
 
     def __init__(self, id: str, name: str, signal: str, data: Any) -> None:
-        self.id = id
-        self.name = name
-        self.signal = signal
-        self.data = data
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.signal: str = signal
+        self.data: Any = data
+        self.hash: str | None = None
 
 
 class SendEvent(Step[list[str]]):
@@ -164,10 +167,10 @@ class SendEvent(Step[list[str]]):
     kind = "step.send_event"
 
     def __init__(self, id: str, name: str, events: tuple[Any, ...]) -> None:
-        self.id = id
-        self.name = name
-        self.events = events
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.events: tuple[Any, ...] = events
+        self.hash: str | None = None
 
 
 class Invoke(Step[T]):
@@ -177,10 +180,10 @@ class Invoke(Step[T]):
     kind = "step.invoke"
 
     def __init__(self, id: str, name: str, function: str, data: Any, timeout_s: float | None, meta: Any) -> None:
-        self.id = id
-        self.name = name
-        self.function = function
-        self.data = data
-        self.timeout_s = timeout_s
-        self.meta = meta
-        self.hash = None
+        self.id: str = id
+        self.name: str = name
+        self.function: str = function
+        self.data: Any = data
+        self.timeout_s: float | None = timeout_s
+        self.meta: Any = meta
+        self.hash: str | None = None

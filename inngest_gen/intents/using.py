@@ -22,4 +22,4 @@ class Using(Intent):
         cls = type(manager)
         if not (hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__")) and not (hasattr(cls, "__enter__") and hasattr(cls, "__exit__")):
             raise MisuseError(f"ctx.using takes a context manager, not {cls.__name__}")
-        self.manager = manager
+        self.manager: AbstractAsyncContextManager[Any] | AbstractContextManager[Any] = manager

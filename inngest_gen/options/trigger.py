@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from inngest_gen.event import Event
 from inngest_gen.codecs import Schema
 from inngest_gen.durations import Duration, seconds
 from inngest_gen.errors import ConfigError
+from inngest_gen.event import Event
 
 D = TypeVar("D")
 
@@ -49,8 +49,8 @@ class EventType(Generic[D]):
 
     def __init__(self, name: str, schema: type[D]) -> None:
         EventTrigger(name)
-        self.name = name
-        self.schema = Schema.of(schema)
+        self.name: str = name
+        self.schema: Schema = Schema.of(schema)
 
     def __call__(self, data: D | Mapping[str, Any], *, id: str | None = None, ts: int | None = None) -> Event:
         """Make an event of this type. Raises SchemaError for data that doesn't fit."""

@@ -117,7 +117,9 @@ def _check(connection: sqlite3.Connection, path: pathlib.Path) -> int:
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is an SQLite file, but no engine's: name another one")
     if version > VERSION:
-        raise StoreError(f"{path} was written by a newer version of inngest_gen (schema {version}, this one knows {VERSION}): upgrade inngest_gen")
+        raise StoreError(
+            f"{path} was written by a newer version of inngest_gen (schema {version}, this one knows {VERSION}): upgrade inngest_gen"
+        )
     return version
 
 

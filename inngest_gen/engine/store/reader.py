@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from inngest_gen import jsonvalue
@@ -57,13 +57,17 @@ class Reader:
         """List up to 10 ids of runs that end or begin with some text, for people who type them."""
         text = prefix.upper().replace("%", "")
         with in_plain_words(self._path):
-            rows = self._connection.execute("SELECT id FROM runs WHERE id LIKE ? OR id LIKE ? ORDER BY run DESC LIMIT 10", (f"{text}%", f"%{text}"))
+            rows = self._connection.execute(
+                "SELECT id FROM runs WHERE id LIKE ? OR id LIKE ? ORDER BY run DESC LIMIT 10", (f"{text}%", f"%{text}")
+            )
             return [row[0] for row in rows]
 
     def children(self, run_id: str) -> list[str]:
         """List the ids of the runs that a run invoked, deferred, or whose failure started them."""
         with in_plain_words(self._path):
-            rows = self._connection.execute("SELECT c.id FROM runs c JOIN runs p ON p.run = c.parent WHERE p.id = ? ORDER BY c.run", (run_id,))
+            rows = self._connection.execute(
+                "SELECT c.id FROM runs c JOIN runs p ON p.run = c.parent WHERE p.id = ? ORDER BY c.run", (run_id,)
+            )
             return [row[0] for row in rows]
 
     def caused(self, event_id: str) -> list[str]:
@@ -122,7 +126,7 @@ class Reader:
         )
 
     def _steps(self, run: int) -> tuple[tuple[StepRecord, ...], tuple[Note, ...]]:
-        waiting = {hash: due for hash, due in self._connection.execute("SELECT hash, due FROM pauses WHERE run = ?", (run,))}
+        waiting = dict(self._connection.execute("SELECT hash, due FROM pauses WHERE run = ?", (run,)).fetchall())
         found: dict[str, dict[str, Any]] = {}
         notes: list[Note] = []
         rows = self._connection.execute("SELECT at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,))
@@ -209,7 +213,7 @@ def _error(data: bytes | None) -> StepError | None:
 
 
 def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _maybe_time(seconds: float | None) -> datetime | None:

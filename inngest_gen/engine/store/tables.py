@@ -15,7 +15,7 @@ class Tables:
     __slots__ = ("_run", "connection")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+        self.connection: sqlite3.Connection = connection
         self._run = connection.execute
 
     # Events.
@@ -35,12 +35,16 @@ class Tables:
 
     def event(self, seq: int) -> tuple[str, str, bytes, int, bytes | None]:
         """Give (id, name, data, ts, meta)."""
-        row: tuple[str, str, bytes, int, bytes | None] = self._run("SELECT id, name, data, ts, meta FROM events WHERE seq = ?", (seq,)).fetchone()
+        row: tuple[str, str, bytes, int, bytes | None] = self._run(
+            "SELECT id, name, data, ts, meta FROM events WHERE seq = ?", (seq,)
+        ).fetchone()
         return row
 
     # Runs.
 
-    def add_run(self, id: str, function: str, event: int, kind: str, origin: int, parent: int | None, parent_hash: str | None, now: float) -> int | None:
+    def add_run(
+        self, id: str, function: str, event: int, kind: str, origin: int, parent: int | None, parent_hash: str | None, now: float
+    ) -> int | None:
         """Insert a queued run; gives its number, or None if this event has started this function before."""
         cursor = self._run(
             "INSERT INTO runs (id, function, event, kind, origin, parent, parent_hash, status, created)"
@@ -87,12 +91,17 @@ class Tables:
 
     def end(self, run: int, status: str, now: float, output: bytes | None, error: bytes | None) -> None:
         """End a run."""
-        self._run("UPDATE runs SET status = ?, ended = ?, output = ?, error = ?, suspended = 0 WHERE run = ?", (status, now, output, error, run))
+        self._run(
+            "UPDATE runs SET status = ?, ended = ?, output = ?, error = ?, suspended = 0 WHERE run = ?", (status, now, output, error, run)
+        )
         self._run("DELETE FROM pauses WHERE run = ?", (run,))
 
     def reopen(self, run: int) -> None:
         """Make an ended or blocked run running again, from its handler's first attempt."""
-        self._run("UPDATE runs SET status = 'running', ended = NULL, error = NULL, output = NULL, attempt = 0, suspended = 0 WHERE run = ?", (run,))
+        self._run(
+            "UPDATE runs SET status = 'running', ended = NULL, error = NULL, output = NULL, attempt = 0, suspended = 0 WHERE run = ?",
+            (run,),
+        )
 
     def runnable(self) -> list[int]:
         """List the unfinished runs that have something to do, oldest first."""
@@ -105,7 +114,9 @@ class Tables:
 
     def unfinished(self, origin: int) -> int:
         """Count the unfinished runs that an event caused, blocked ones not counted: nothing will end them by itself."""
-        count: int = self._run("SELECT count(*) FROM runs WHERE origin = ? AND ended IS NULL AND status <> 'blocked'", (origin,)).fetchone()[0]
+        count: int = self._run(
+            "SELECT count(*) FROM runs WHERE origin = ? AND ended IS NULL AND status <> 'blocked'", (origin,)
+        ).fetchone()[0]
         return count
 
     def origin_of(self, event: int) -> int:
@@ -177,7 +188,9 @@ class Tables:
 
     def waits(self, event: str, path: str, value: str) -> list[tuple[int, str]]:
         """List the (run, hash) that wait for this event with this value at this path."""
-        return self._run("SELECT run, hash FROM pauses WHERE event = ? AND path = ? AND value = ? ORDER BY run", (event, path, value)).fetchall()
+        return self._run(
+            "SELECT run, hash FROM pauses WHERE event = ? AND path = ? AND value = ? ORDER BY run", (event, path, value)
+        ).fetchall()
 
     def waiting_for_signal(self, signal: str) -> tuple[int, str] | None:
         """Give the (run, hash) that waits for a signal."""
@@ -201,7 +214,12 @@ class Tables:
 
     def abort_defer(self, run: int, hash: str) -> bool:
         """Abort a defer that is to be scheduled; its input is dropped (B09)."""
-        return self._run("UPDATE defers SET status = 'aborted', data = NULL WHERE run = ? AND hash = ? AND status = 'after_run'", (run, hash)).rowcount > 0
+        return (
+            self._run(
+                "UPDATE defers SET status = 'aborted', data = NULL WHERE run = ? AND hash = ? AND status = 'after_run'", (run, hash)
+            ).rowcount
+            > 0
+        )
 
     def defers(self, run: int) -> list[tuple[str, str]]:
         """List a run's defers: (hash, status)."""
@@ -215,7 +233,10 @@ class Tables:
 
     def set_defer(self, run: int, hash: str, status: str, child: str | None, reason: str | None = None) -> None:
         """Note what became of a defer."""
-        self._run("UPDATE defers SET status = ?, child = ?, reason = coalesce(?, reason) WHERE run = ? AND hash = ?", (status, child, reason, run, hash))
+        self._run(
+            "UPDATE defers SET status = ?, child = ?, reason = coalesce(?, reason) WHERE run = ? AND hash = ?",
+            (status, child, reason, run, hash),
+        )
 
     # Commands.
 

@@ -30,9 +30,9 @@ class Job:
     __slots__ = ("change", "done", "error", "patient", "result")
 
     def __init__(self, change: Change, done: Callable[[Job], None], *, patient: bool) -> None:
-        self.change = change
-        self.done = done
-        self.patient = patient
+        self.change: Change = change
+        self.done: Callable[[Job], None] = done
+        self.patient: bool = patient
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -48,7 +48,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inngest_gen writer", daemon=True)
-        self.commits = 0
+        self.commits: int = 0
         """How many transactions have been committed."""
         self._thread.start()
 
