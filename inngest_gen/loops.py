@@ -1,7 +1,8 @@
 """The one file that knows the event loops by name.
 
 `waker()` gives the cheapest thread-safe way to run a callback in the loop; `scope_mark()` the innermost cancel scope of the running task, for
-telling whether a handler left one open over a yield; `being_cancelled()` whether the running task is being cancelled from outside.
+telling whether a handler left one open over a yield; `being_cancelled()` whether the running task is being cancelled from outside;
+`keep_interrupts_from()` lets Ctrl-C reach the main task only, as it does under asyncio.
 """
 
 from __future__ import annotations
@@ -63,6 +64,18 @@ def being_cancelled() -> bool:
 
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def keep_interrupts_from(*functions: Callable[..., Any]) -> None:
+    """Under trio, let Ctrl-C that comes while these coroutine functions run wait for the main task's next checkpoint, as asyncio does.
+
+    Without it KeyboardInterrupt is raised in whatever runs at that moment, which would end all tasks of the engine at once.
+    """
+    if _under_trio():
+        import trio
+
+        for function in functions:
+            trio.lowlevel.enable_ki_protection(function)
 
 
 def in_loop() -> bool:

@@ -130,10 +130,7 @@ class App:
             if len(declared) == 1 and isinstance(declared[0], EventType):
                 function.schema = declared[0].schema
             self._add(function)
-            if on_failure is not None:
-                failure = Function(self, f"{id}-failure", on_failure, FunctionOptions(name=f"{options.name} (failure)", retries=1))
-                failure.kind = "failure"
-                self._add(failure)
+            self._add_failure_handler(function)
             return function
 
         return register
@@ -168,10 +165,12 @@ class App:
         name: str | None = None,
         retries: int | None = None,
         backoff: Backoff | None = None,
+        on_failure: Any = None,
         **flow: Any,
     ) -> Callable[[Any], DeferredFunction[Any]]:
         """Register a function that other runs defer. `schema` (pydantic model, dataclass, TypedDict, msgspec Struct, attrs class, or a callable,
         sync or async) checks the data where it is deferred and types `ctx.data` here. Raises TypeError for a schema that is no JSON object.
+        The other options are those of `function`.
         """
         flow = _flow(flow, id)
         if "batch" in flow:
@@ -180,10 +179,15 @@ class App:
 
         def register(handler: Any) -> DeferredFunction[Any]:
             options = FunctionOptions(
-                name=id if name is None else name, retries=self._own_retries(retries, id), backoff=self._own_backoff(backoff, id), flow=flow
+                name=id if name is None else name,
+                retries=self._own_retries(retries, id),
+                backoff=self._own_backoff(backoff, id),
+                flow=flow,
+                on_failure=on_failure,
             )
             function: DeferredFunction[Any] = DeferredFunction(self, id, handler, options, checked)
             self._add(function)
+            self._add_failure_handler(function)
             return function
 
         return register
@@ -220,6 +224,14 @@ class App:
                 f'Duplicate function ID "{function.id}" in app {self.id!r}: ids must be unique, failure handlers ("<id>-failure") included'
             )
         self.functions[function.id] = function
+
+    def _add_failure_handler(self, function: Function) -> None:
+        options = function.options
+        if options.on_failure is not None:
+            own = FunctionOptions(name=f"{options.name} (failure)", retries=1, backoff=options.backoff)
+            failure = Function(self, f"{function.id}-failure", options.on_failure, own)
+            failure.kind = "failure"
+            self._add(failure)
 
     def _own_retries(self, value: int | None, id: str) -> int:
         checked = retries(value, f"function {id!r}")

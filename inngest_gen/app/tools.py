@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from datetime import datetime
+from types import CoroutineType, FunctionType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from inngest_gen.durations import Duration, moment, seconds
@@ -69,7 +70,10 @@ class StepTools:
         step.lasti = frame.f_lasti
         if args or kwargs:
             _refuse_intents(step)
-        if not callable(fn):
+        if fn.__class__ is not FunctionType and not callable(fn):
+            given: object = fn  # callers are not always type-checked
+            if isinstance(given, CoroutineType):
+                given.close()  # else Python warns that it was never awaited, which is not the mistake
             raise MisuseError(
                 f"{describe(step)} needs a function, not {type(fn).__name__}: pass it uncalled, with its arguments after it", step.made_at
             )
@@ -105,6 +109,8 @@ class StepTools:
             raise MisuseError(f"wait_for_event needs the event's name, a non-empty string, not {event!r}")
         if match is not None and (not isinstance(match, str) or not match):
             raise MisuseError(f"match is a path such as 'data.order_id', not {match!r}")
+        if if_ is not None and (not isinstance(if_, str) or not if_):
+            raise MisuseError(f"if_ is an expression such as 'async.data.amount > 10', not {if_!r}")
         step: WaitForEvent[Event | None] = WaitForEvent(*split_id(id), event, seconds(timeout), if_, match)
         self._keep(step)
         return step
@@ -177,7 +183,16 @@ class GroupTools:
 
 
 def _refuse_intents(step: Run[Any]) -> None:
-    for value in (*step.args, *step.kwargs.values()):
+    for value in _one_level_down((*step.args, *step.kwargs.values())):
         if isinstance(value, (Intent, AsyncGenerator)):
             what = describe(value) if isinstance(value, Intent) else f"the sub-flow {getattr(value, '__qualname__', '')}"
             raise MisuseError(f"{describe(step)} got {what} as an argument: yield it first, and pass its result", step.made_at)
+
+
+def _one_level_down(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        yield value
+        if value.__class__ in {list, tuple}:
+            yield from value
+        elif value.__class__ is dict:
+            yield from value.values()

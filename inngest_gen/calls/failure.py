@@ -110,6 +110,8 @@ def _text(error: BaseException) -> str:
 
 
 def _cut(text: str | None) -> Any:
+    if text is not None and not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate, from a file's name for instance, is no JSON
     if text is not None and len(text) > _TEXT:
         half = _TEXT // 2
         return f"{text[:half]}\n... {len(text) - _TEXT} characters left out ...\n{text[-half:]}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,10 @@ from inngest_gen.calls.lazy import LazyOp
 from inngest_gen.codecs import encode_result
 from inngest_gen.driver.attempt import Attempt, current_attempt
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
+from inngest_gen.driver.threads import Threads
 from inngest_gen.driver.trampoline import within
 from inngest_gen.durations import moment, seconds
-from inngest_gen.errors import ConfigError, InngestGenError, MisuseError, RetryAfterError, TooLarge
+from inngest_gen.errors import ConfigError, EngineError, InngestGenError, MisuseError, RetryAfterError, TooLarge, UnsupportedOption
 from inngest_gen.intents.defer import Abort, Defer, current_sink
 from inngest_gen.intents.done import Done
 from inngest_gen.intents.intent import describe
@@ -58,17 +59,26 @@ async def run_body(
     prior_defers: dict[str, bool],
     on_misuse: OnMisuse = "log",
     log: logging.Logger | None = None,
-    threads: anyio.CapacityLimiter | None = None,
+    threads: Threads | None = None,
+    unsent: Callable[[Sequence[LazyOp]], None] | None = None,
 ) -> Outcome:
-    """Run one attempt. `context` is the run's; the body sees a copy. `threads` limits the worker threads of sync bodies."""
+    """Run one attempt. `context` is the run's; the body sees a copy. `threads` is where sync bodies run.
+
+    If the task is cancelled, `unsent` is called with the defers that the attempt had made.
+    """
     buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log)
     own = context.copy()
     own.run(current_sink.set, buffer)
     own.run(current_attempt.set, attempt)
-    return await within(_attempt(step, buffer, threads), own)
+    try:
+        return await within(_attempt(step, buffer, threads), own)
+    except BaseException:
+        if unsent is not None:
+            unsent(buffer.drain())
+        raise
 
 
-async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: anyio.CapacityLimiter | None) -> Outcome:
+async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> Outcome:
     what = f"the result of {describe(step)}"
     try:
         if step.timeout_s is None:
@@ -90,11 +100,13 @@ async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: anyio.CapacityLi
         if step.timeout_s is not None and not str(error):
             error = TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s")
         return await _failed(error, buffer)
-    except (Exception, SystemExit, GeneratorExit) as error:
+    except Exception as error:
         return await _failed(error, buffer)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         # A body may end by a cancellation that is not ours (it awaited a cancelled task of its own): then it failed.
-        if not isinstance(error, anyio.get_cancelled_exc_class()) or being_cancelled():
+        if isinstance(error, anyio.get_cancelled_exc_class()) and being_cancelled():
             raise
         return await _failed(error, buffer)
     return Outcome(data, None, tuple(buffer.drain()))
@@ -108,7 +120,7 @@ async def _failed(error: BaseException, buffer: LazyBuffer) -> Outcome:
         buffer.log.warning("%s", misuse)
     lazy = tuple(buffer.drain())
     retry_in = retry_at = None
-    no_retry = isinstance(error, InngestGenError)
+    no_retry = _is_hopeless(error)
     if isinstance(error, RetryAfterError):
         try:
             retry_in, retry_at = retry_time(error)
@@ -118,6 +130,13 @@ async def _failed(error: BaseException, buffer: LazyBuffer) -> Outcome:
     return Outcome(failure=Failure.of(error, no_retry=no_retry), lazy=lazy, retry_in=retry_in, retry_at=retry_at)
 
 
+def _is_hopeless(error: BaseException) -> bool:
+    """Say whether another attempt would fail as well: misuse and bad values do; what the engine cannot do now, it may do later."""
+    if isinstance(error, EngineError):
+        return isinstance(error, (TooLarge, UnsupportedOption))
+    return isinstance(error, InngestGenError)
+
+
 def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:
     """Give (seconds, None) or (None, epoch seconds) for when the next attempt may come. Raises TypeError or ValueError for no time."""
     if isinstance(error.after, datetime):
@@ -125,13 +144,16 @@ def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:
     return seconds(error.after), None
 
 
-async def _call(step: Run[Any], buffer: LazyBuffer, threads: anyio.CapacityLimiter | None) -> Any:
+async def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> Any:
     fn = step.fn
     if _is_async(fn):
         value = fn(*step.args, **step.kwargs)
     else:
-        # StopIteration cannot cross a future: errors come back as values.
-        ok, value = await anyio.to_thread.run_sync(_settled, fn, step.args, step.kwargs, limiter=threads, abandon_on_cancel=True)
+        call = functools.partial(_settled, fn, step.args, step.kwargs)
+        if threads is not None:
+            ok, value = await threads.run(call)
+        else:
+            ok, value = await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
         if not ok:
             raise value
     if isinstance(value, AsyncGenerator):
@@ -142,8 +164,13 @@ async def _call(step: Run[Any], buffer: LazyBuffer, threads: anyio.CapacityLimit
 
 
 def _settled(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> tuple[bool, Any]:
+    # Errors are values here: StopIteration, for one, cannot cross a future.
     try:
         return True, fn(*args, **kwargs)
+    except KeyboardInterrupt as raised:  # Ctrl-C never gets here: the main thread alone is interrupted
+        error = RuntimeError("KeyboardInterrupt left the body")
+        error.__cause__ = raised
+        return False, error
     except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
         return False, error
 

@@ -7,11 +7,12 @@ ours passes through user code at a yield; `let_go` drops the frames without runn
 
 from __future__ import annotations
 
+import functools
 import heapq
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
 from typing import Any
@@ -20,8 +21,9 @@ import anyio
 import anyio.lowlevel
 
 from inngest_gen.calls.memo import Memo
+from inngest_gen.codecs import result_decoder
 from inngest_gen.driver import held, mistakes
-from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf, Node, dismantle
+from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf, Node, dismantle, forget_frames
 from inngest_gen.driver.history import History, Left
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
 from inngest_gen.driver.results import decoded
@@ -52,6 +54,7 @@ _DECODED = frozenset({Run, WaitForEvent, Invoke, WaitForSignal})
 _GIVE_WAY_S = 0.005
 _CHECK_EVERY = 128
 _UNLIMITED = 1 << 62
+_NO_MEMO: Any = object()
 _SOME_SCOPE = "cancel scope or task group"
 
 Resume = tuple[FlowNode, BaseException | None, Any]
@@ -163,7 +166,7 @@ class Execution:
         """Close what `ctx.using` entered and drop the handler without running it. The execution is over afterwards."""
         try:
             await bounce(self._stack.aclose(), self.context, self._finalizer, self._woken)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a resource may raise anything, and the run is over
             self._log.exception("closing a resource of run %s failed", self.run_id)
         finally:
             self.drop()
@@ -183,7 +186,7 @@ class Execution:
         if isinstance(self.ended, Raised):
             self._thrown.append(self.ended.error)
         for error in self._thrown:
-            _forget_frames(error)
+            forget_frames(error)
         self._thrown.clear()
         self._flows.clear()
         self.pending.clear()
@@ -227,6 +230,8 @@ class Execution:
         """Resume flows and deliver results until nothing is left to do. Gives what is left of the budget, and whether it ran out."""
         deadline = time.perf_counter() + _GIVE_WAY_S
         while self.ended is None:
+            if time.perf_counter() > deadline:
+                deadline = await self._give_way()
             if self._ready:
                 if left <= 0:
                     return 0, True
@@ -246,16 +251,21 @@ class Execution:
                 break
         return left, False
 
-    async def _advance(self, flow: FlowNode, error: BaseException | None, value: Any, left: int, deadline: float) -> tuple[int, float]:
+    async def _advance(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call for each case would cost a tenth of a replay
+        self, flow: FlowNode, error: BaseException | None, value: Any, left: int, deadline: float
+    ) -> tuple[int, float]:
         """Resume a flow, and go on with it, until it has to wait for a step that isn't the only one or not memoized, or the budget runs out."""
         history = self._history
         memos = history.memos
+        memo_of = history.memo_of
         strict = history.strict
         seen = self._seen
         made = self.made
         pending = self.pending
         ready = self._ready
         asend = flow.asend
+        ending = flow.ending
+        thrown: BaseException | None
         check = min(left, _CHECK_EVERY)
         left -= check
         if not flow.started:
@@ -266,23 +276,25 @@ class Execution:
                     intent = await asend(value)
                 else:
                     thrown, error = error, None
-                    if thrown is not flow.ending:
+                    if thrown is not ending:
                         self._throws(thrown)
                     intent = await flow.gen.athrow(thrown)
+                    thrown = None
             except StopAsyncIteration:
                 self._ended(flow, None)
                 return left + check, deadline
             except BaseException as raised:  # noqa: BLE001 - whatever leaves a handler is the run's affair, the loop's own apart
+                thrown = ending = None  # this frame is in its traceback
                 await self._raised(flow, raised)
                 return left + check, deadline
             if self._was_woken and self._cancelled(flow):
                 await self._vanish()
-            if flow.ending is not None and not mistakes.still_ending(flow.gen, flow.ending):
+            if ending is not None and not mistakes.still_ending(flow.gen, ending):
                 mistake = mistakes.went_on_after_done(flow.gen)
                 self._ended(flow, mistake, unfinished=True)
                 return left + check, deadline
             cls = intent.__class__
-            if cls in _STEPS:
+            if cls is Run or cls in _STEPS:
                 if intent.hash is not None:
                     error = mistakes.yielded_twice(intent, held.where(flow.gen))
                     continue
@@ -300,45 +312,52 @@ class Execution:
                 position = self.position
                 self.position = position + 1
                 if made and made[-1] is intent:
-                    made.pop()
+                    del made[-1]
                 else:
                     self._unmake(intent)
                 check -= 1
-                if check > 0 and not pending and not ready and hash in memos:
+                if check <= 0 < left:
+                    check = min(left, _CHECK_EVERY)
+                    left -= check
+                    if time.perf_counter() > deadline:
+                        deadline = await self._give_way()
+                if check > 0 and not pending and not ready and (memo := memos.pop(hash, _NO_MEMO)) is not _NO_MEMO:
                     # What _wait and _deliver do, for a memoized step that nothing else can come before.
-                    memo = memos.pop(hash)
                     if memo.__class__ is not Memo:
-                        memo = history.memo_of(memo)
+                        memo = memo_of(memo)
                     if strict and (memo.position != position or memo.kind != intent.kind):
                         history.check_recorded(intent, position, memo, held.where(flow.gen))
                     if memo.error is not None:
                         error = _failure(memo.error, intent)
                         continue
                     value = memo.data
-                    if cls in _DECODED:
-                        try:
+                    try:
+                        if cls is Run and intent.returns_type is None:
+                            decode = result_decoder(intent.fn)
+                            if decode is not None:
+                                value = decode(value)
+                        elif cls in _DECODED:
                             value = decoded(intent, value)
-                        except Exception as raised:  # noqa: BLE001 - whatever a decoder raises belongs to the handler
-                            error = _undecoded(raised, intent)
-                            continue
+                    except Exception as raised:  # noqa: BLE001 - whatever a decoder raises belongs to the handler
+                        error = _undecoded(raised, intent)
+                        continue
                     intent.result = value
                     continue
                 self._moved.append(flow)
                 self._wait(intent, hash, index, position, flow, 0, flow)
-                if hash in memos and left > 0 and time.perf_counter() > deadline:
-                    await anyio.lowlevel.checkpoint()
-                    deadline = time.perf_counter() + _GIVE_WAY_S
                 return left + check, deadline
             check -= 1
             value = None
             if cls is Done:
                 flow.result = intent.value
-                error = flow.ending = GeneratorExit()
+                error = ending = flow.ending = GeneratorExit()
             elif cls is Defer:
                 try:
                     schema = getattr(intent.function, "schema", None)
                     value = await self.lazy.add_now(intent) if getattr(schema, "is_async", False) else self.lazy.add(intent)
-                except Exception as raised:  # noqa: BLE001 - misuse is raised at the yield
+                except BaseException as raised:
+                    if not isinstance(raised, Exception) and not self._in_own_scope(flow):
+                        raise
                     error = raised
             elif cls is Abort:
                 self.lazy.abort(intent.handle)
@@ -349,7 +368,7 @@ class Execution:
                     error = raised
             elif isinstance(intent, Group):
                 self._moved.append(flow)
-                self._begin_group(intent, flow, 0, flow)
+                self._begin_group(intent, flow, 0)
                 return left + check, deadline
             elif isinstance(intent, AsyncGenerator):
                 error = mistakes.used_flow(intent, self._flows, held.where(flow.gen))
@@ -367,12 +386,21 @@ class Execution:
                 check = min(left, _CHECK_EVERY)
                 left -= check
                 if time.perf_counter() > deadline:
-                    await anyio.lowlevel.checkpoint()
-                    deadline = time.perf_counter() + _GIVE_WAY_S
+                    deadline = await self._give_way()
+
+    async def _give_way(self) -> float:
+        """Let the loop have its turn. Gives the time when it is due again."""
+        # Under a scope of the handler's own the loop might cancel us for it: later, then.
+        if scope_mark() is self._mark:
+            await anyio.lowlevel.checkpoint()
+        return time.perf_counter() + _GIVE_WAY_S
 
     def _throws(self, error: BaseException) -> None:
         self._thrown.append(error)
-        # An error skips what comes after its yield: steps made before it may rightly never be yielded.
+        self._excuse()
+
+    def _excuse(self) -> None:
+        # An error, or the end of a loser, skips what comes after the yield: what was made before it may rightly never be yielded.
         self.made.clear()
         self.lazy.excuse()
 
@@ -384,6 +412,7 @@ class Execution:
             if isinstance(error, anyio.get_cancelled_exc_class()):
                 raise error
             await self._vanish()
+        mistakes.located(error)
         self._ended(flow, error if flow.ending is None else _beyond_exit(error))
 
     # Steps.
@@ -506,7 +535,7 @@ class Execution:
 
     # Groups.
 
-    def _begin_group(self, intent: Group, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
+    def _begin_group(self, intent: Group, parent: FlowNode | GroupNode, slot: int) -> None:
         name = intent.kind.removeprefix("group.")
         node = GroupNode(intent, parent, slot, _join(parent.path, name))
         if isinstance(parent, FlowNode):
@@ -520,7 +549,7 @@ class Execution:
         self._ready.extend((None, node, place) for place in range(len(intent.branches) - 1, -1, -1))
 
     def _unmake_branches(self, group: Group) -> None:
-        for branch in group.branches:
+        for branch in reversed(group.branches):
             if isinstance(branch, Step):
                 self._unmake(branch)
             elif isinstance(branch, Group):
@@ -551,7 +580,7 @@ class Execution:
             self.position = position + 1
             self._wait(branch, hash, index, position, group, slot, flow)
         elif isinstance(branch, Group):
-            self._begin_group(branch, group, slot, flow)
+            self._begin_group(branch, group, slot)
         else:
             mistake = mistakes.used_flow(branch, self._flows, held.where(flow.gen))
             if mistake is not None:
@@ -567,7 +596,8 @@ class Execution:
         if group.errors and not getattr(intent, "return_exceptions", False):
             count, total = len(group.errors), len(intent.branches)
             # In the order of the branches, not of their failures.
-            errors = [result for result in group.results if any(result is error for error in group.errors)]
+            failed = set(map(id, group.errors))
+            errors = [result for result in group.results if id(result) in failed]
             self._settle(group.parent, group.slot, ExceptionGroup(f"{count} of {total} branches of {intent.kind} failed", errors), None)
             return
         value: Any = dict(zip(intent.keys, group.results, strict=True)) if intent.named else tuple(group.results)
@@ -599,15 +629,16 @@ class Execution:
 
     def _stop(self, node: Node) -> None:
         """Drop the unfinished steps below a node, those of a clean-up that is under way apart."""
-        if isinstance(node, Leaf):
-            self._drop_leaf(node)
-        elif isinstance(node, GroupNode):
-            node.over = True
-            for child in node.children:
-                if child is not None:
-                    self._stop(child)
-        elif node.ending is None and node.waiting is not None:
-            self._stop(node.waiting)
+        todo = [node]
+        while todo:
+            one = todo.pop()
+            if isinstance(one, Leaf):
+                self._drop_leaf(one)
+            elif isinstance(one, GroupNode):
+                one.over = True
+                todo += [child for child in reversed(one.children) if child is not None]
+            elif one.ending is None and one.waiting is not None:
+                todo.append(one.waiting)
 
     def _drop_leaf(self, leaf: Leaf) -> None:
         op = leaf.op
@@ -619,13 +650,17 @@ class Execution:
 
     def _end_all(self, nodes: list[Node], failed: list[Exception], then: Callable[[], None]) -> None:
         """End nodes in order, each fully (its clean-up steps included) before the next; then call `then`."""
-        if not nodes:
-            then()
-            return
-        self._end(nodes[0], failed, lambda: self._end_all(nodes[1:], failed, then))
+        _Ending(self._end, iter(nodes), failed, then).go_on()
 
     def _end(self, node: Node, failed: list[Exception], then: Callable[[], None]) -> None:
         """End a node, innermost flows first; put what its clean-up raises into `failed`, and call `then` when it is over."""
+        while isinstance(node, FlowNode) and node.started and not node.ended and node.ending is None:
+            then = functools.partial(self._throw_exit, node, failed, then)
+            if node.waiting is None:
+                self._unready(node)
+                then()
+                return
+            node = node.waiting
         if isinstance(node, Leaf):
             self._drop_leaf(node)
             then()
@@ -634,27 +669,22 @@ class Execution:
             self._end_all([child for child in node.children if child is not None], failed, then)
         elif node.ended:
             then()
-        elif not node.started:
-            node.ended = True
-            self._ready[:] = [entry for entry in self._ready if entry[0] is not node]
-            then()
-        elif node.ending is not None:
+        elif node.started:
             node.ender = failed, then  # it is ending already: let its clean-up finish
         else:
-            waiting = node.waiting
+            node.ended = True
+            self._unready(node)
+            then()
 
-            def throw() -> None:
-                node.waiting = None
-                node.ender = failed, then
-                node.ending = GeneratorExit()
-                self.made[:] = [step for step in self.made if step.code is not getattr(node.gen, "ag_code", None)]
-                self._ready.append((node, node.ending, None))
+    def _throw_exit(self, flow: FlowNode, failed: list[Exception], then: Callable[[], None]) -> None:
+        flow.waiting = None
+        flow.ender = failed, then
+        flow.ending = GeneratorExit()
+        self._excuse()
+        self._ready.append((flow, flow.ending, None))
 
-            if waiting is not None:
-                self._end(waiting, failed, throw)
-            else:
-                self._ready[:] = [entry for entry in self._ready if entry[0] is not node]
-                throw()
+    def _unready(self, flow: FlowNode) -> None:
+        self._ready[:] = [entry for entry in self._ready if entry[0] is not flow]
 
     # Mistakes only a look at the frames can tell.
 
@@ -715,12 +745,15 @@ class Execution:
         finally:
             self._mark = scope_mark()
 
+    def _in_own_scope(self, flow: FlowNode) -> bool:
+        return scope_mark() is not self._mark or self._open_scope(flow) is not None
+
     def _woken(self) -> None:
         self._was_woken = True
 
     def _cancelled(self, flow: FlowNode) -> bool:
         """Whether the run's task is being cancelled, and not only a scope of the handler's own, such as a timeout around an await."""
-        if scope_mark() is not self._mark or self._open_scope(flow) is not None:
+        if self._in_own_scope(flow):
             return False  # the handler's own scope, which is wrong here: the frontier tells
         self._was_woken = False
         return being_cancelled()
@@ -733,19 +766,54 @@ class Execution:
     async def _run_plain(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
             value = await coroutine
-        except BaseException as error:  # noqa: BLE001 - as for flows
+        except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or self._finalizer.quiet:
                 raise
             if self._was_woken and being_cancelled():
                 if isinstance(error, anyio.get_cancelled_exc_class()):
                     raise
                 await self._vanish()
-            self.ended = Raised(error, final=is_final(error))
+            self.ended = Raised(mistakes.located(error), final=is_final(error))
         else:
             mistake = mistakes.not_a_generator(self.made, self.lazy)
             self.ended = Returned(value) if mistake is None else Raised(mistake, final=True)
         self._plain = None
         self._live = True
+
+
+class _Ending:
+    """Ends nodes one after the other, however long each takes."""
+
+    __slots__ = ("_end", "_ended", "_failed", "_inside", "_nodes", "_then")
+
+    def __init__(
+        self,
+        end: Callable[[Node, list[Exception], Callable[[], None]], None],
+        nodes: Iterator[Node],
+        failed: list[Exception],
+        then: Callable[[], None],
+    ) -> None:
+        self._end = end
+        self._nodes = nodes
+        self._failed = failed
+        self._then = then
+        self._inside = False
+        self._ended = False
+
+    def go_on(self) -> None:
+        """End the next node; called back when it is over."""
+        self._ended = True
+        if self._inside:  # called back at once: the loop below goes on, or thousands of losers would be as many calls deep
+            return
+        self._inside = True
+        while self._ended:
+            self._ended = False
+            node = next(self._nodes, None)
+            if node is None:
+                self._then()
+                return
+            self._end(node, self._failed, self.go_on)
+        self._inside = False
 
 
 def is_final(error: BaseException) -> bool:
@@ -773,20 +841,6 @@ def _beyond_exit(error: BaseException) -> BaseException | None:
 def _undecoded(error: Exception, step: Step[Any]) -> Exception:
     error.add_note(f"while decoding the result of {describe(step)}")
     return error
-
-
-def _forget_frames(error: BaseException) -> None:
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        one.__traceback__ = None
-        todo += [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            todo += one.exceptions
 
 
 def _flow_of(node: FlowNode | GroupNode) -> FlowNode:

@@ -42,6 +42,8 @@ class FlowNode:
 
     def forget(self) -> None:
         """Let the frame go, and break the cycles of the tree."""
+        if self.ending is not None:
+            forget_frames(self.ending)  # the frame, which is in its traceback, holds it while it cleans up
         self.forget_frame()
         self.parent = self.waiting = self.ender = self.result = None
 
@@ -103,3 +105,18 @@ def dismantle(node: Node) -> None:
         elif isinstance(one, GroupNode):
             todo += [child for child in one.children if child is not None]
         one.forget()
+
+
+def forget_frames(error: BaseException) -> None:
+    """Take the tracebacks, which hold frames, from an error and from those it came from."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = None
+        todo += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            todo += one.exceptions

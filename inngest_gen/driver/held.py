@@ -13,8 +13,10 @@ import dis
 import gc
 import inspect
 import io
+import itertools
 import types
 import weakref
+from collections import deque
 from collections.abc import Container, Iterator
 from typing import Any
 
@@ -45,6 +47,7 @@ _GENERATOR_MANAGERS = (contextlib._GeneratorContextManager, contextlib._AsyncGen
 _STACKS = (contextlib.ExitStack, contextlib.AsyncExitStack)
 _STOPITERATION_ERROR = 3
 _NOWHERE: Container[int] = ()
+_LOOKED_AT = 300
 # They have a destructor, but one that says or does nothing worth a warning, or are looked into on their own.
 _HARMLESS = (*_GENERATORS, types.CoroutineType, type)
 _WITH: dict[types.CodeType, bool] = {}
@@ -125,7 +128,7 @@ def _exits(method: Any) -> bool:
         return True
     # Under another name: `__aexit__ = close`.
     function = getattr(method, "__func__", method)
-    return any(getattr(type(method.__self__), exit, None) is function for exit in _EXITS)
+    return any(getattr(type(method.__self__), name, None) is function for name in _EXITS)
 
 
 def _inside(manager: Any, apart: Container[int], seen: set[int]) -> Iterator[Any]:
@@ -136,33 +139,34 @@ def _inside(manager: Any, apart: Container[int], seen: set[int]) -> Iterator[Any
     if _is(manager, _GENERATOR_MANAGERS):
         yield from _entered(manager.gen, apart, seen)
     elif _is(manager, _STACKS):
-        for _, callback in manager._exit_callbacks:  # type: ignore[union-attr]
+        for _, callback in manager._exit_callbacks:
             owner = getattr(callback, "__self__", None)
             if owner is not None:
                 yield from _inside(owner, apart, seen)
-    elif _is(manager, (contextlib.aclosing, contextlib.closing)) and _is(manager.thing, _GENERATORS):  # type: ignore[union-attr]
-        yield from _entered(manager.thing, apart, seen)  # type: ignore[union-attr]
+    elif _is(manager, (contextlib.aclosing, contextlib.closing)) and _is(manager.thing, _GENERATORS):
+        yield from _entered(manager.thing, apart, seen)
 
 
 def _hidden(manager: Any) -> str | None:
     """Find an asyncio scope that is entered in the running task and that a manager of the user's keeps to itself.
 
-    The loop's mark does not tell of those; of others it does, and more surely than a look around.
+    The loop's mark does not tell of those; of others it does, and more surely than a look around. The nearest few hundred objects are looked at.
     """
     if _is(manager, (*_GENERATOR_MANAGERS, *_STACKS)):
         return None
     task = anyio.get_current_task().id
     seen = {id(manager)}
-    near = [manager]
-    for _ in range(4):
-        near = [thing for one in near for thing in gc.get_referents(one) if _may_hide(thing) and not (id(thing) in seen or seen.add(id(thing)))]  # type: ignore[func-returns-value]
-        for thing in near:
-            if _is_entered(thing, task):
-                return _kind(thing)
-            if _is(thing, _GENERATORS):
-                for inner in _entered(thing, _NOWHERE, seen):
-                    if _is_entered(inner, task):
-                        return _kind(inner)
+    near = deque([manager])
+    while near and len(seen) < _LOOKED_AT:
+        for thing in itertools.islice(gc.get_referents(near.popleft()), _LOOKED_AT):
+            if id(thing) in seen or not _may_hide(thing):
+                continue
+            seen.add(id(thing))
+            near.append(thing)
+            inside = _entered(thing, _NOWHERE, set()) if _is(thing, _GENERATORS) else (thing,)
+            for scope in inside:
+                if _is_entered(scope, task):
+                    return _kind(scope)
     return None
 
 
@@ -230,11 +234,15 @@ def _guarded(generator: types.GeneratorType[Any, Any, Any]) -> bool:
     frame = generator.gi_frame
     if frame is None:
         return False
-    lasti = frame.f_lasti
     code = generator.gi_code
-    for entry in dis._parse_exception_table(code):  # type: ignore[attr-defined]
-        if entry.start <= lasti < entry.end:
-            # From 3.12 on the whole of a generator lies in a handler that turns StopIteration into RuntimeError.
-            made_by_compiler = code.co_code[entry.target] == dis.opmap.get("CALL_INTRINSIC_1") and code.co_code[entry.target + 1] == _STOPITERATION_ERROR
-            return not made_by_compiler
-    return False
+    at = frame.f_lasti
+    table = dis._parse_exception_table(code)  # type: ignore[attr-defined]
+    while True:
+        entry = next((entry for entry in table if entry.start <= at < entry.end), None)
+        if entry is None:
+            return False
+        handler = code.co_code[entry.target : entry.target + 2]
+        # From 3.12 on the compiler adds handlers: one turns a StopIteration into a RuntimeError, one is part of each `yield from`.
+        if handler[0] != dis.opmap.get("CLEANUP_THROW") and handler != bytes((dis.opmap.get("CALL_INTRINSIC_1", 0), _STOPITERATION_ERROR)):
+            return True
+        at = entry.target

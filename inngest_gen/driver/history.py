@@ -16,7 +16,7 @@ from inngest_gen.errors import NonDeterminismError
 from inngest_gen.intents.step import Step
 
 
-class Left(Exception):  # noqa: N818 - not an error for anyone: it carries one to the end of the turn
+class Left(Exception):
     """A replay left its history: `error` says where."""
 
     def __init__(self, error: NonDeterminismError) -> None:
@@ -27,7 +27,7 @@ class Left(Exception):  # noqa: N818 - not an error for anyone: it carries one t
 class History:
     """A run's record, used up as the handler asks for it. `memos` is taken over."""
 
-    __slots__ = ("_came", "_count", "_lost", "_order", "_passed", "memo_of", "memos", "planned", "strict")
+    __slots__ = ("_at", "_came", "_count", "_lost", "_order", "_passed", "memo_of", "memos", "planned", "strict")
 
     def __init__(
         self, memos: dict[str, Any], *, strict: bool, planned: Mapping[int, Planned], memo_of: Callable[[Any], Memo] | None = None
@@ -38,6 +38,7 @@ class History:
         self.strict: bool = strict
         self.planned: Mapping[int, Planned] = planned
         self._passed = max(planned, default=-1)
+        self._at: dict[int, Memo] | None = None
         self._order: dict[str, int] | None = None
         self._came: dict[str, int] = {}
         self._count = 0
@@ -92,9 +93,12 @@ class History:
         planned = self.planned.get(position)
         if planned is not None and (planned.hash != hash or planned.kind != step.kind):
             raise Left(other_step(step, position, at, None, planned))
-        for memo in self.memos.values():
-            if memo.position == position:
-                raise Left(other_step(step, position, at, None, memo))
+        if self._at is None:
+            # Those that were asked for by now stood at earlier positions.
+            self._at = {memo.position: memo for memo in self.memos.values() if memo.position is not None}
+        recorded = self._at.get(position)
+        if recorded is not None:
+            raise Left(other_step(step, position, at, None, recorded))
 
     def check_all_asked(self, position: int) -> None:
         """Raise Left if the record holds steps at or after `position`, where the handler has ended."""

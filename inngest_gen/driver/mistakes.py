@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import re
 from collections.abc import Container, Sequence
+from pathlib import Path
+from types import AsyncGeneratorType
 from typing import Any
 
 from inngest_gen.driver.lazy import LazyBuffer
 from inngest_gen.errors import MisuseError
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import Step
+
+_PACKAGE = f"{Path(__file__).parent.parent}{os.sep}"
 
 
 def no_intent(thing: object, where: str) -> MisuseError:
@@ -54,10 +59,12 @@ def used_flow(generator: Any, under_way: Container[int], where: str) -> MisuseEr
 
 
 def still_ending(generator: Any, ending: GeneratorExit) -> bool:
-    """Say whether the GeneratorExit of Done is still on its way out of the frame: a `finally` that yields is, code after a swallowing `except` is not.
+    """Say whether the GeneratorExit of Done is still on its way out of the frame.
 
-    An error being handled is kept on the frame's stack or in its exception state, where the garbage collector sees it.
+    In a `finally` that yields it is, in code after an `except` that swallowed it it is not. An error being handled is kept on the frame's stack or in its exception state, where the garbage collector sees it.
     """
+    if not isinstance(generator, AsyncGeneratorType):  # compiled by something else than CPython: nothing to see
+        return True
     return any(referent is ending for referent in gc.get_referents(generator))
 
 
@@ -102,9 +109,20 @@ def scope_over_yield(kind: str, where: str) -> MisuseError:
     """Name a cancel scope, task group or timeout that the handler holds over a yield."""
     return MisuseError(
         f"the {kind} that is open here spans a yield: a handler may be suspended here for days, and what it opened would end the wrong code"
-        " (PEP 789); close it before the yield, or do that work in a step",
+        " (PEP 789); close it before the yield, do that work in a step, or enter what has it inside with ctx.using",
         where,
     )
+
+
+def located(error: BaseException) -> BaseException:
+    """Give a MisuseError that does not know its line the one in the user's code where it was raised."""
+    if isinstance(error, MisuseError) and error.where is None:
+        link = error.__traceback__
+        while link is not None:
+            if not link.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+                error.where = f"{link.tb_frame.f_code.co_filename}:{link.tb_lineno}"
+            link = link.tb_next
+    return error
 
 
 def _shown(thing: object) -> str:

@@ -70,7 +70,8 @@ class Turn:
     """The outcome of one driver turn.
 
     `new` are ops that came to the frontier, in the order of their yields; `dropped` those of losers, no longer wanted; `ended` is set when the
-    handler has ended. Lazy operations are taken with `Execution.drain` when a message leaves. `yielded` counts the intents of this turn; `paused` says that the budget ran out.
+    handler has ended. `yielded` counts the intents of this turn; `paused` says that the budget ran out, and then nothing is new yet.
+    Lazy operations are taken with `Execution.drain` when a message leaves.
     """
 
     new: list[Op] = field(default_factory=list)

@@ -23,6 +23,8 @@ from inngest_gen.app.app import App
 from inngest_gen.app.function import Function
 from inngest_gen.calls.lazy import DeferAdd, LazyOp
 from inngest_gen.clock import Clock, SystemClock, VirtualClock
+from inngest_gen.driver.attempt import current_attempt
+from inngest_gen.driver.threads import Threads
 from inngest_gen.durations import Duration, seconds
 from inngest_gen.engine.limiter import FairLimiter
 from inngest_gen.engine.live import LiveRun, checked_event, code_of
@@ -35,9 +37,10 @@ from inngest_gen.engine.store.reader import Reader
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.store.writer import Job, Writer
 from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Sent, Transitions
-from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, UnsupportedOption
+from inngest_gen.engine.waiters import Waiter, Waiters
+from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, StoreError, UnsupportedOption
 from inngest_gen.event import Event
-from inngest_gen.loops import waker
+from inngest_gen.loops import keep_interrupts_from, waker
 from inngest_gen.options.retries import Backoff, backoff
 from inngest_gen.options.trigger import Cron, EventTrigger
 
@@ -51,6 +54,10 @@ _PREPARED = 2000
 _FIRE = 200
 _FEW_ROWS = 200
 _POLL_S = 0.25
+_AGAIN_S = 5.0
+"""When the engine's own tasks look again whether the store works."""
+_LOOK_S = 0.1
+_STOPPED = "the engine is stopping or stopped: unfinished runs go on when an engine next opens the file"
 _LONGEST_WAIT_S = 30.0
 """Timers look at the clock again at least this often: the machine may have slept, or its clock been set."""
 
@@ -84,6 +91,8 @@ class Engine:
             raise ConfigError(f"max_steps is a whole number from 1 to 10000, not {max_steps!r}")
         if isinstance(apps, App):
             raise ConfigError("apps is a list: apps=[app]")
+        if str(path) in {"", ":memory:"}:
+            raise ConfigError(f"the engine needs a file, not {str(path)!r}: for a test, one in a temporary directory")
         self.path: pathlib.Path = pathlib.Path(path)
         self.apps: tuple[App, ...] = tuple(apps)
         self.durability: Literal["power", "process"] = durability
@@ -100,11 +109,15 @@ class Engine:
         self._queue: deque[int] = deque()
         self._queued: dict[int, Record | None] = {}
         self._timers: list[tuple[float, int]] = []
-        self._watched: dict[str, anyio.Event] = {}
-        self._awaited: dict[int, list[anyio.Event]] = {}
+        self._watched: Waiters[str] = Waiters()
+        self._awaited: Waiters[int] = Waiters()
+        self._stuck: dict[int, tuple[str, int, EngineError]] = {}
+        """Runs that cannot go on in this process: (id, origin, what was met), by number."""
         self._codes: dict[str, str] = {}
         self._jobs = 0
         self._state: Literal["new", "open", "stopping", "closed"] = "new"
+        self._stop_by: float | None = None
+        self._serving: anyio.CancelScope | None = None
 
     # Lifetime.
 
@@ -118,12 +131,16 @@ class Engine:
         self._lock = await anyio.to_thread.run_sync(database.lock, self.path)
         try:
             connection = await anyio.to_thread.run_sync(lambda: database.connect(self.path, durability=self.durability))
-            self._reader = Reader(self.path)
+            try:
+                self._reader = Reader(self.path)
+            except BaseException:
+                connection.close()
+                raise
         except BaseException:
             self._lock.release()
             raise
         self._reading = anyio.Lock()
-        self.threads: anyio.CapacityLimiter = anyio.CapacityLimiter(self._concurrency)
+        self.threads: Threads = Threads()
         self._timer_news = anyio.Event()
         self._start_news = anyio.Event()
         self._emptied = anyio.Event()
@@ -139,14 +156,15 @@ class Engine:
         for app in self.apps:
             app.engine = self
         self._unlisten = self._clock.listen(self._look_at_timers) if isinstance(self._clock, VirtualClock) else None
+        keep_interrupts_from(self._serve, self._time, self._start_runs, self._poll, LiveRun.main, LiveRun.body)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
             await self._tasks.start(self._serve)
-            unknown: list[str] = await self._change(self.transitions.open)
+            unknown: list[str] = await self._ask(self.transitions.open)
             for slug in unknown:
                 self.log.warning("%s has unfinished runs of %r, which no app here declares: they stay as they are", self.path, slug)
-            await self._change(self._take_commands)
+            await self._ask(self._take_commands)
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -154,29 +172,38 @@ class Engine:
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._state = "stopping"
+        self._stop_by = anyio.current_time() + self._grace
         self._queue.clear()
         self._queued.clear()
         self._timer_news.set()
         try:
-            with anyio.CancelScope(shield=True):
-                with anyio.move_on_after(self._grace):
+            try:
+                with anyio.move_on_after(self._grace, shield=True):
                     await self._wind_down()
+            finally:  # a second Ctrl-C comes out of the wait
+                self._writer.hurry()
                 # Only the cancellation of the engine's own tasks ends what still runs.
-                self._cancel_serving()
-            # Not told of the user's error: it would come back wrapped in an ExceptionGroup.
-            await self._tasks.__aexit__(None, None, None)
+                if self._serving is not None:
+                    self._serving.cancel()
+                # Not told of the user's error: it would come back wrapped in an ExceptionGroup.
+                await self._tasks.__aexit__(None, None, None)
+        except BaseExceptionGroup as group:
+            raise _unwrapped(group) from None
         finally:
+            self.threads.close()
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._writer.close)
-                self._reader.close()
+                async with self._reading:
+                    self._reader.close()
             self._state = "closed"
             if self._unlisten is not None:
                 self._unlisten()
             for app in self.apps:
                 app.engine = None
             self._lock.release()
-            for event in [*self._watched.values(), *(ended for many in self._awaited.values() for ended in many)]:
-                event.set()
+            stopped = EngineError(_STOPPED)
+            self._watched.end_all(stopped)
+            self._awaited.end_all(stopped)
 
     async def _serve(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Own the tasks of runs and bodies, shielded from the cancellation of whoever opened the engine: they get the grace period."""
@@ -187,9 +214,6 @@ class Engine:
                 if not isinstance(self._clock, VirtualClock):
                     self._bodies.start_soon(self._poll)
                 task_status.started()
-
-    def _cancel_serving(self) -> None:
-        self._serving.cancel()
 
     async def _wind_down(self) -> None:
         """Let running step bodies finish and be committed; runs that only wait are let go at once."""
@@ -211,7 +235,7 @@ class Engine:
 
     async def _send(self, events: Sequence[Event]) -> list[tuple[str, int]]:
         sent = self._checked(events)
-        result: list[tuple[str, int]] = await self._change(lambda tx: self.transitions.receive(tx, sent), patient=False)
+        result: list[tuple[str, int]] = await self._ask(lambda tx: self.transitions.receive(tx, sent))
         return result
 
     def _checked(self, events: Sequence[Event]) -> list[Sent]:
@@ -225,23 +249,38 @@ class Engine:
         """Send an event and wait until every run it causes has ended: triggered, invoked, deferred, started by events those send.
 
         Gives the runs in the order of their creation; a blocked run counts as ended. On timeout raises TimeoutError, and the runs go on.
+        Raises what `send` raises, and EngineError or StoreError where a run cannot go on in this process.
         """
         sent = self._checked([event])
-        ended = anyio.Event()
+        waiter = Waiter()
+        watched = self.transitions.watched
 
         def change(tx: Tables) -> Effects:
             effects = self.transitions.receive(tx, sent)
             number = tx.origin_of(effects.result[0][1])
-            self.transitions.watched.add(number)
+            watched.add(number, waiter)
             effects.result = (number, tx.unfinished(number))
             return effects
 
-        with anyio.fail_after(None if timeout is None else seconds(timeout)):
-            number, unfinished = await self._change(change, patient=False)
+        def register(effects: Effects) -> None:
+            # At once: what the next commits end is told right after this.
+            number, unfinished = effects.result
             if unfinished:
-                self._awaited.setdefault(number, []).append(ended)
-                await ended.wait()
-                self._check_open()
+                self._awaited.add(number, waiter)
+
+        number = None
+        try:
+            with anyio.fail_after(None if timeout is None else seconds(timeout)):
+                number, unfinished = await self._ask(change, register)
+                if unfinished:
+                    for _, origin, error in self._stuck.values():
+                        if origin == number:
+                            raise error
+                    await waiter.wait()
+        finally:
+            watched.discard(waiter)
+            if number is not None:
+                self._awaited.discard(number, waiter)
         return await self._read(lambda reader: reader.caused_by(number), lambda reader: reader.size_caused(number))
 
     async def get(self, run_id: str) -> Run:
@@ -256,42 +295,56 @@ class Engine:
         return await self._read(lambda reader: reader.runs(status, function, limit))
 
     async def wait(self, run_id: str) -> Run:
-        """Wait until a run has ended (or is blocked) and give it. Raises RunNotFound."""
+        """Wait until a run has ended (or is blocked) and give it. Raises RunNotFound, and EngineError or StoreError where it cannot go on here."""
         while True:
-            news = self._watched.setdefault(run_id, anyio.Event())
-            run = await self.get(run_id)
-            if run.has_ended or run.status == "blocked":
-                self._watched.pop(run_id, None)
-                return run
-            await news.wait()
-            self._check_open()
+            waiter = Waiter()
+            self._watched.add(run_id, waiter)
+            try:
+                run = await self.get(run_id)
+                if run.has_ended or run.status == "blocked":
+                    return run
+                self._check_open()
+                for id, _, error in self._stuck.values():
+                    if id == run_id:
+                        raise error
+                await waiter.wait()
+            finally:
+                self._watched.discard(run_id, waiter)
 
     async def cancel(self, run_id: str) -> None:
-        """Cancel a run; its handler is not resumed, its defers are scheduled. One that has ended stays as it is. Raises RunNotFound."""
-        await self._change(lambda tx: self.transitions.cancel(tx, run_id))
+        """Cancel a run; its handler is not resumed, its defers are scheduled. One that has ended stays as it is.
+
+        Raises RunNotFound, EngineError for a stopped engine, StoreError.
+        """
+        self._check_open()
+        await self._ask(lambda tx: self.transitions.cancel(tx, run_id))
 
     async def retry(self, run_id: str) -> None:
-        """Let a blocked run go on, or a failed one try its failed steps again. Raises RunNotFound, EngineError for other states."""
-        await self._change(lambda tx: self.transitions.retry(tx, run_id))
+        """Let a blocked run go on, or a failed one try again the steps whose failure ended it, or its handler. What is recorded stays.
+
+        Raises RunNotFound, EngineError for a run in another state or a stopped engine, StoreError.
+        """
+        self._check_open()
+        await self._ask(lambda tx: self.transitions.retry(tx, run_id))
 
     def send_from_thread(self, events: Sequence[Event]) -> list[str]:
-        """Send events from a thread that runs no loop; blocks until they are on disk."""
+        """Send events from a thread that runs no loop; blocks until they are on disk. Raises what `send` raises."""
         import threading
 
-        self._check_open()
-        sent = [checked_event(event) for event in events]
+        sent = self._checked(events)
         acknowledged = threading.Event()
 
         def change(tx: Tables) -> Effects:
             return self.transitions.receive(tx, sent)
 
         def done(job: Job) -> None:
-            self._done(job)
+            self._act(job)
             acknowledged.set()
 
-        self._jobs += 1
         job = self._writer.submit(change, done, patient=False)
-        acknowledged.wait()
+        while not acknowledged.wait(_LOOK_S):
+            if self._state == "closed":  # nobody is left to tell
+                raise EngineError(_STOPPED)
         if job.error is not None:
             raise job.error
         return [id for id, _ in job.result.result]
@@ -327,22 +380,31 @@ class Engine:
 
         def finished(job: Job) -> None:
             self._jobs -= 1
+            self._act(job)  # before the change's own result: in the order of the record
             done(job)
-            self._act(job)
+            self._look_idle()
 
         self._jobs += 1
         self._writer.submit(change, finished)
 
-    async def commit(self, change: Callable[[Tables], Effects]) -> Effects:
-        """Make a change and wait until it is durable. Raises StoreError."""
+    async def commit(
+        self, change: Callable[[Tables], Effects], then: Callable[[Effects], None] | None = None, *, patient: bool = True
+    ) -> Effects:
+        """Make a change and wait until it is durable; `then` is called before anything that follows. Raises StoreError.
+
+        Cancelled, the change is made all the same.
+        """
         committed = anyio.Event()
         self._jobs += 1
 
         def finished(job: Job) -> None:
-            self._done(job)
+            self._jobs -= 1
+            self._act(job)
+            if then is not None and job.error is None:
+                then(job.result)
             committed.set()
 
-        job = self._writer.submit(change, finished)
+        job = self._writer.submit(change, finished, patient=patient)
         await committed.wait()
         if job.error is not None:
             raise job.error
@@ -358,6 +420,25 @@ class Engine:
         if not self._live:
             self._emptied.set()
         self._look_idle()
+
+    def stuck(self, run: int, record: Record | None, error: Exception) -> None:
+        """Tell that a run cannot go on in this process, and why; let those who wait for it fail."""
+        name = f"number {run}" if record is None else record.id
+        text = f"run {name} stopped here and will be taken up again at the next start: {error}"
+        told = StoreError(text) if isinstance(error, StoreError) else EngineError(text)
+        told.__cause__ = error
+        self.log.error("%s", text, exc_info=None if isinstance(error, EngineError) else error)
+        if record is None:  # whose it is could not even be read
+            self._watched.end_all(told)
+            self._awaited.end_all(told)
+        else:
+            self._stuck[run] = record.id, record.origin, told
+            self._watched.end(record.id, told)
+            self._awaited.end(record.origin, told)
+
+    def patience(self) -> float:
+        """Give how long closing what a run holds may take, in seconds: the grace, or what is left of it."""
+        return self._grace if self._stop_by is None else max(1.0, self._stop_by - anyio.current_time())
 
     def tell(self, kind: Kind, run_id: str, function_id: str, **facts: Any) -> None:
         """Tell whoever watches."""
@@ -375,24 +456,14 @@ class Engine:
 
     # Effects.
 
-    async def _change(self, change: Callable[[Tables], Effects], *, patient: bool = True) -> Any:
-        committed = anyio.Event()
-        self._jobs += 1
-
-        def finished(job: Job) -> None:
-            self._done(job)
-            committed.set()
-
-        job = self._writer.submit(change, finished, patient=patient)
+    async def _ask(self, change: Callable[[Tables], Effects], then: Callable[[Effects], None] | None = None) -> Any:
+        """Make a change that a user asks for; gives its result. Not patient, so that it can be shielded: what came of it is always known."""
         with anyio.CancelScope(shield=True):
-            await committed.wait()
-        if job.error is not None:
-            raise job.error
-        return job.result.result
+            return (await self.commit(change, then, patient=False)).result
 
-    def _done(self, job: Job) -> None:
-        self._jobs -= 1
-        self._act(job)
+    async def _change(self, change: Callable[[Tables], Effects]) -> Any:
+        """Make a change of the engine's own; gives its result."""
+        return (await self.commit(change)).result
 
     def _act(self, job: Job) -> None:
         if job.error is None:
@@ -434,12 +505,10 @@ class Engine:
                 output=None if over.output is None else jsonvalue.decode(over.output),
                 error=None if over.error is None else over.error.error(),
             )
-        news = self._watched.pop(over.id, None)
-        if news is not None:
-            news.set()
+        self._stuck.pop(over.run, None)
+        self._watched.end(over.id)
         if over.unfinished == 0:
-            for ended in self._awaited.pop(over.origin, ()):
-                ended.set()
+            self._awaited.end(over.origin)
 
     def _enqueue(self, run: int, record: Record | None) -> None:
         if run in self._live:
@@ -463,6 +532,7 @@ class Engine:
             run = self._queue.popleft()
             if run not in self._queued:
                 continue
+            self._stuck.pop(run, None)
             live = LiveRun(self, run, self._queued.pop(run))
             self._live[run] = live
             self._bodies.start_soon(live.main)
@@ -478,7 +548,7 @@ class Engine:
                 runs: dict[int, None] = {}
                 while self._timers and self._timers[0][0] <= now and len(runs) < _FIRE:
                     runs[heapq.heappop(self._timers)[1]] = None
-                await self._change(lambda tx, runs=list(runs): self.transitions.fire(tx, runs))  # type: ignore[misc]
+                await self._fire(now, list(runs))
                 continue
             if isinstance(self._clock, VirtualClock):
                 if self._clock.jumps and due is not None and self._idle():
@@ -489,6 +559,17 @@ class Engine:
                 with anyio.move_on_after(_LONGEST_WAIT_S if delay is None else min(delay, _LONGEST_WAIT_S)):
                     await self._timer_news.wait()
             self._timer_news = anyio.Event()
+
+    async def _fire(self, now: float, runs: list[int]) -> None:
+        try:
+            await self._change(lambda tx: self.transitions.fire(tx, runs))
+        except EngineError as error:
+            self.log.error("the timers of %d runs wait: %s", len(runs), error)
+            for run in runs:
+                heapq.heappush(self._timers, (now, run))
+            await anyio.sleep(_AGAIN_S)
+        except Exception:
+            self.log.exception("timers failed by a defect of the engine")
 
     def _idle(self) -> bool:
         return not self._live and not self._queue and not self._jobs
@@ -509,7 +590,11 @@ class Engine:
                 effects.result = version
                 return effects
 
-            seen = await self._change(look)
+            try:
+                seen = await self._change(look)
+            except EngineError as error:
+                self.log.error("commands of other processes wait: %s", error)
+                await anyio.sleep(_AGAIN_S)
 
     def _take_commands(self, tx: Tables) -> Effects:
         effects = Effects()
@@ -533,8 +618,8 @@ class Engine:
         return effects
 
     async def _read(self, read: Callable[[Reader], T], size: Callable[[Reader], int] | None = None) -> T:
-        if self._state not in {"open", "stopping"}:
-            raise EngineError("the engine is closed")
+        if self._state in {"new", "closed"}:
+            self._check_open()
         # A few rows are read in 30 us, a hop to a thread and back costs 200: only what is large, or its size unknown, goes there.
         if size is not None and not self._reading.locked() and size(self._reader) <= _FEW_ROWS:
             return read(self._reader)
@@ -544,8 +629,17 @@ class Engine:
     def _check_open(self) -> None:
         if self._state == "new":
             raise EngineError("the engine has not been entered: `async with ig.Engine(...) as engine`")
+        if self._state == "stopping" and current_attempt.get() is not None:
+            return  # a step body that may finish: what it sends is kept
         if self._state != "open":
-            raise EngineError("the engine is stopping or stopped: unfinished runs go on when an engine next opens the file")
+            raise EngineError(_STOPPED)
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """Give the only error in a group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _functions(apps: Sequence[App]) -> dict[str, Function]:

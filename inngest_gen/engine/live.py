@@ -27,17 +27,18 @@ from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Return
 from inngest_gen.engine.progress import Kind
 from inngest_gen.engine.record import Record
 from inngest_gen.engine.rules.backoff import next_attempt
+from inngest_gen.engine.rules.matching import OWN
 from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.store.writer import Job
 from inngest_gen.engine.transitions import Effects, Paused, Sent
-from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, TooLarge, UnsupportedOption
+from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError, TooLarge, UnsupportedOption
 from inngest_gen.event import Event
 from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, WaitForEvent, WaitForSignal
 
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
 
-Mail = tuple[str, Memo | None]
+Mail = tuple[str, Memo | None, bool]
 Change = Callable[[Tables, Effects], None]
 
 
@@ -55,6 +56,8 @@ class LiveRun:
         self._in_flight: dict[str, anyio.CancelScope] = {}
         self._abandoned: set[str] = set()
         self._prelude: list[Change] = []
+        self._lazy: list[LazyOp] = []
+        """What the handler deferred and took back, to leave with the next commit."""
         self._over = False
         self._cancelled = False
         self._stopping = False
@@ -66,7 +69,13 @@ class LiveRun:
 
     def deliver(self, hash: str, memo: Memo | None) -> None:
         """Bring the result of a waiting step, or (`memo` None) say that its next attempt is due."""
-        self._mail.append((hash, memo))
+        self._mail.append((hash, memo, False))
+        self.mailed_late = True
+        self._wake()
+
+    def _settled(self, hash: str, memo: Memo) -> None:
+        """Bring the result of a step that was in flight here."""
+        self._mail.append((hash, memo, True))
         self.mailed_late = True
         self._wake()
 
@@ -77,16 +86,18 @@ class LiveRun:
     def stop_when_idle(self) -> None:
         """Leave memory once the bodies that run now are finished and committed: the engine stops."""
         self._stopping = True
-        if self._in_flight:
-            self._wake()
-        elif self._scope is not None:
+        self._wake()
+        if not self._in_flight:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._scope is not None:
             self._scope.cancel()
 
     def cancel(self) -> None:
         """Stop at once: the run has been cancelled."""
         self._over = self._cancelled = True
-        if self._scope is not None:
-            self._scope.cancel()
+        self._leave()
         for scope in self._in_flight.values():
             scope.cancel()
 
@@ -98,13 +109,9 @@ class LiveRun:
             with anyio.CancelScope() as self._scope:
                 if not self._cancelled and not self._stopping:
                     await self._live()
-        except EngineError as error:
-            # The store failed: what is committed stays, the rest is done again when the engine next starts.
-            self._engine.log.error(
-                "run %s stopped here and will be taken up again at the next start: %s", self._record and self._record.id, error
-            )
-        except Exception:
-            self._engine.log.exception("run %s stopped here by a defect of the engine", self._record and self._record.id)
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for the run
+            # The store failed, or the engine has a defect: what is committed stays, the rest is done again when an engine next opens the file.
+            self._engine.stuck(self.run, self._record, error)
         finally:
             for scope in self._in_flight.values():
                 scope.cancel()
@@ -130,19 +137,21 @@ class LiveRun:
         try:
             await self._drive(execution)
         finally:
-            with anyio.CancelScope(shield=True):
-                for what, where in execution.held():
-                    if execution.ended is None:
-                        engine.log.warning(
-                            "run %s is suspended at %s while it holds %s: Python closes it now, and the handler will not have it when it goes on;"
-                            " use `yield ctx.using(...)`, or open it inside a step", record.id, where, what,
-                        )  # fmt: skip
-                self._drop_unsent(execution)
+            for what, where in execution.held():
+                if execution.ended is None:
+                    engine.log.warning(
+                        "run %s is suspended at %s while it holds %s: Python closes it now, and the handler will not have it when it goes on;"
+                        " use `yield ctx.using(...)`, or open it inside a step", record.id, where, what,
+                    )  # fmt: skip
+            self._log_unsent(self._drain())
+            with anyio.move_on_after(engine.patience(), shield=True) as closing:
                 await execution.let_go()
+            if closing.cancelled_caught:
+                engine.log.error("run %s: closing its resources took longer than the engine's grace, and was cut short", record.id)
 
     async def _begin(self, record: Record, function: Function) -> Execution | None:
         codes = self._engine.codes(function)
-        strict = record.codes is None or record.codes == codes
+        strict = bool(codes) and record.codes in {None, codes}
         if record.codes is None:
             self._prelude.append(lambda tx, _: tx.started(record.run, self._engine.now(), codes))
             self._tell("run.started")
@@ -151,15 +160,15 @@ class LiveRun:
         call = CallRequest(
             run_id=record.id,
             events=(
-                record.event if record.kind != "defer" else Event(record.event.name, record.data(), id=record.event.id, ts=record.event.ts),
+                record.event if record.kind != "defer" else _without_engines_key(record),
             ),
             attempt=record.attempt,
             max_attempts=self._max_attempts,
             error=record.error(),
             parents=record.parents(),
         )
-        self._had_memos = bool(record.memos)
         self._changed = not strict
+        self._labels = {hash: memo.label for hash, memo in record.memos.items()} if self._changed else {}
         try:
             data = await function.receive(record.data())
             return function.begin(
@@ -178,36 +187,41 @@ class LiveRun:
             return None
 
     async def _drive(self, execution: Execution) -> None:
+        taken_up = bool(self._waiting)
         while True:
             turn = await execution.turn()
+            if taken_up and not self._changed:
+                taken_up = False
+                self._end_forgotten_waits(execution)
             if turn.ended is not None:
                 if not await self._end(turn.ended, execution):
                     return
                 continue
-            if self._changed:
-                self._note_unused(execution)
             for op in turn.dropped:
                 self._abandon(op)
+            if turn.new:
+                self._got_further()
             for op in turn.new:
                 if op.position >= self._engine.max_steps:
                     error = EngineError(
                         f"a run has at most {self._engine.max_steps} steps, and this one asked for more: split the work over runs"
                         " (step.invoke, step.send_event), or raise max_steps (up to 10000)"
                     )
-                    await self._finish("failed", None, Failure.of(error, no_retry=True), execution.drain())
+                    await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
                     return
             new = turn.new
             if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, Run) and new[0].hash not in self._waiting:
-                await self._body(new[0])
+                await self.body(new[0])
             else:
-                for op in new:
+                # Waits first: what the others send at once is not missed (I32).
+                for op in sorted(new, key=lambda op: not isinstance(op.step, (WaitForEvent, WaitForSignal))) if len(new) > 1 else new:
                     self._start(op)
             if not await self._receive(execution):
                 return
 
     async def _receive(self, execution: Execution) -> bool:
         """Wait for results and bring them to the driver. Says False when the run leaves memory: it only waits, or the engine stops."""
-        while not self._mail or self._stopping:
+        while not self._mail or self._stopping or self._broken is not None:
             if self._broken is not None:
                 raise self._broken
             if not self._in_flight:
@@ -220,19 +234,21 @@ class LiveRun:
             await self._news.wait()
         self.mailed_late = False
         while self._mail:
-            hash, memo = self._mail.popleft()
+            hash, memo, own = self._mail.popleft()
+            if not own and hash not in self._waiting:
+                continue  # it ended before this run was read from the file, so the record has it already
             self._waiting.discard(hash)
             if memo is not None:
                 execution.resolve(hash, memo)
             elif hash in execution.pending:
                 self._in_flight[hash] = anyio.CancelScope()
-                self._engine.start_body(self._body, execution.pending[hash].op)
+                self._engine.start_body(self.body, execution.pending[hash].op)
         return True
 
     async def _suspended(self, execution: Execution) -> bool:
         """Commit that the run waits, and say whether it still does."""
         waiting = {leaf.op.hash for leaf in execution.pending.values()}
-        lazy = execution.drain()
+        lazy = self._drain()
 
         def suspend(tx: Tables, effects: Effects) -> None:
             self._engine.transitions.keep_lazy(tx, self.run, lazy)
@@ -241,6 +257,19 @@ class LiveRun:
         effects = await self._commit(suspend)
         self._tell_lazy(lazy)
         return bool(effects.result) and not self._mail
+
+    def _end_forgotten_waits(self, execution: Execution) -> None:
+        """End the waits of steps that lost a race while the run was not in memory: nothing must come to them, a signal for instance."""
+        for hash in self._waiting - execution.pending.keys() - {""}:
+            self._waiting.discard(hash)
+
+            def change(tx: Tables, _: Effects, hash: str = hash) -> None:
+                tx.end_pause(self.run, hash)
+                tx.log(self.run, self._engine.now(), "abandoned", hash, None, None, None)
+
+            self._prelude.append(change)
+            plan = self._record.plans.get(hash) if self._record is not None else None
+            self._tell("step.abandoned", step_id=None if plan is None else plan.label)
 
     # Steps.
 
@@ -257,7 +286,7 @@ class LiveRun:
         step = op.step
         self._in_flight.setdefault(hash, anyio.CancelScope())
         if isinstance(step, Run):
-            self._engine.start_body(self._body, op)
+            self._engine.start_body(self.body, op)
             return
         now = self._engine.now()
         transitions = self._engine.transitions
@@ -316,7 +345,16 @@ class LiveRun:
             tx.log(self.run, self._engine.now(), "plan", op.hash, op.position, info, None)
             change(tx, effects)
 
-        self._submit(plan, lambda _: self._tell("step.waiting", op=op, due=due))
+        self._submit(self._unless_over(plan), lambda _: self._tell("step.waiting", op=op, due=due))
+
+    def _unless_over(self, change: Change) -> Change:
+        """Guard a change that lets a step wait or sends something: a run that was cancelled in the meantime does neither."""
+
+        def guarded(tx: Tables, effects: Effects) -> None:
+            if not tx.has_ended(self.run):
+                change(tx, effects)
+
+        return guarded
 
     def _refuse(self, op: Op, what: str) -> None:
         error = UnsupportedOption(self._function.slug, what)
@@ -353,7 +391,7 @@ class LiveRun:
             tx.log(run, self._engine.now(), "result", hash, op.position, info, b"true" if sent else b"false")
             effects.result = sent
 
-        self._submit(change, lambda effects: self._completed(op, Memo(effects.result)))
+        self._submit(self._unless_over(change), lambda effects: self._completed(op, Memo(effects.result)))
 
     def _send_event(self, op: Op, step: SendEvent, info: bytes) -> None:
         transitions = self._engine.transitions
@@ -372,10 +410,16 @@ class LiveRun:
             tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info, dumps(ids))
             effects.result = ids
 
-        self._submit(change, lambda effects: self._completed(op, Memo(effects.result)))
+        self._submit(self._unless_over(change), lambda effects: self._completed(op, Memo(effects.result)))
 
-    async def _body(self, op: Op) -> None:
+    async def body(self, op: Op) -> None:
         """Run one attempt of a step's body and submit what came of it."""
+        try:
+            await self._attempt(op)
+        except Exception as error:  # noqa: BLE001 - a defect of the engine stops this run, not the others
+            self._break(error)
+
+    async def _attempt(self, op: Op) -> None:
         engine = self._engine
         record = self._record
         assert record is not None
@@ -387,9 +431,9 @@ class LiveRun:
             await engine.limiter.acquire(self.run)
             try:
                 if self._stopping:  # not begun: it runs after the next start
-                    self._in_flight.pop(op.hash, None)
-                    self._wake()
+                    self._landed(op)
                     return
+                self._lazy += self._execution.drain()  # so that the body can take back what the handler has deferred
                 started = engine.now()
                 self._tell("step.started", op=op, attempt=number)
                 outcome = await run_body(
@@ -400,11 +444,12 @@ class LiveRun:
                     on_misuse=self._function.app.defer_errors,
                     log=self._function.app.logger,
                     threads=engine.threads,
+                    unsent=self._log_unsent,
                 )
             finally:
                 engine.limiter.release()
             if self._over:
-                engine.log_dropped(record.id, outcome.lazy)
+                self._log_unsent(outcome.lazy)
                 return
             if outcome.failure is None:
                 self._settle_done(op, outcome, started, number)
@@ -414,21 +459,15 @@ class LiveRun:
     def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
         run = self.run
         info = _info(op, started=started, attempt=number)
-        lazy = [*self._execution.drain(), *outcome.lazy]
+        lazy = [*self._drain(), *outcome.lazy]
         data = outcome.data
         memo = Memo(orjson.loads(data))
-        record = self._record
-        assert record is not None
-        reset = record.attempt > 0
-        record.attempt = 0
         engine = self._engine
 
         def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
             tx.log(run, engine.now(), "result", op.hash, op.position, info, data)
             if lazy:
                 engine.transitions.keep_lazy(tx, run, lazy)
-            if reset:
-                tx.set_attempt(run, 0)  # the handler has got further: its attempts count anew
 
         self._submit(change, lambda _: self._completed(op, memo, lazy, number))
 
@@ -441,29 +480,22 @@ class LiveRun:
         record = self._record
         assert record is not None
         now = engine.now()
-        due = next_attempt(
-            number,
-            f"{record.id}:{hash}",
-            now,
-            backoff=engine.backoff_of(self._function),
-            retry_in=outcome.retry_in,
-            retry_at=outcome.retry_at,
-        )
-        lazy = [*self._execution.drain(), *outcome.lazy]
+        due = self._next_attempt(number, f"{record.id}:{hash}", now, outcome.retry_in, outcome.retry_at)
+        lazy = [*self._drain(), *outcome.lazy]
         info = _info(op, attempt=number, retry_at=due)
         record.attempts[hash] = number + 1
 
         def change(tx: Tables, effects: Effects) -> None:
             tx.log(run, now, "attempt", hash, op.position, info, dumps(failure.to_json()))
-            tx.pause(run, hash, "retry", due)
             engine.transitions.keep_lazy(tx, run, lazy)
-            effects.then.append(Paused(due, run))
+            if not tx.has_ended(run):
+                tx.pause(run, hash, "retry", due)
+                effects.then.append(Paused(due, run))
 
         def done(_: Effects) -> None:
-            self._in_flight.pop(hash, None)
             self._tell("step.failed", op=op, attempt=number, failure=failure, due=due)
             self._tell_lazy(lazy)
-            self._wake()
+            self._landed(op)
 
         self._waiting.add(hash)
         self._submit(change, done)
@@ -471,7 +503,7 @@ class LiveRun:
     def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
         engine = self._engine
         run = self.run
-        lazy = [*self._execution.drain(), *lazies]
+        lazy = [*self._drain(), *lazies]
         info = _info(op, started=started, attempt=number)
         record = self._record
         assert record is not None
@@ -484,19 +516,42 @@ class LiveRun:
             engine.transitions.keep_lazy(tx, run, lazy)
 
         def done(_: Effects) -> None:
-            self._in_flight.pop(op.hash, None)
             self._tell("step.failed", op=op, attempt=number, failure=failure)
             self._tell_lazy(lazy)
-            self.deliver(op.hash, Memo(None, failure.error()))
+            self._settled(op.hash, Memo(None, failure.error()))
+            self._landed(op)
 
         self._submit(change, done)
 
     def _completed(self, op: Op, memo: Memo, lazy: Sequence[LazyOp] = (), attempt: int = 0) -> None:
-        self._in_flight.pop(op.hash, None)
         self._tell("step.completed", op=op, attempt=attempt)
         if lazy:
             self._tell_lazy(lazy)
-        self.deliver(op.hash, memo)
+        self._settled(op.hash, memo)
+        self._landed(op)
+
+    def _landed(self, op: Op) -> None:
+        """Note that an attempt is over and what came of it is durable."""
+        self._in_flight.pop(op.hash, None)
+        self._wake()
+        if self._stopping and not self._in_flight:
+            self._leave()  # the handler may be in an await of its own
+
+    def _next_attempt(self, number: int, key: str, now: float, retry_in: float | None, retry_at: float | None) -> float:
+        declared = self._engine.backoff_of(self._function)
+        try:
+            return next_attempt(number, key, now, backoff=declared, retry_in=retry_in, retry_at=retry_at)
+        except Exception:
+            self._engine.log.exception("the backoff of function %r failed: the default delays are used", self._function.id)
+            return next_attempt(number, key, now, backoff=None, retry_in=retry_in, retry_at=retry_at)
+
+    def _got_further(self) -> None:
+        """Count the handler's attempts anew: it has come to a step that it had not come to before (I04)."""
+        record = self._record
+        assert record is not None
+        if record.attempt:
+            record.attempt = 0
+            self._prelude.append(lambda tx, _: tx.set_attempt(self.run, 0))
 
     def _abandon(self, op: Op) -> None:
         """Let go of a race's loser: its wait is over, its body may finish but is not tried again."""
@@ -516,13 +571,14 @@ class LiveRun:
         """Commit the end of the handler. Says whether the run goes on in memory all the same."""
         match ended:
             case Returned(value):
+                self._note_unused(execution)
                 try:
                     output = jsonvalue.encode(value, f"the result of function {self._function.id!r}")
                     _check_size(f"the result of function {self._function.id!r}", output)
                 except InngestGenError as error:
-                    await self._finish("failed", None, Failure.of(error, no_retry=True), execution.drain())
+                    await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
                 else:
-                    await self._finish("completed", output, None, execution.drain())
+                    await self._finish("completed", output, None, self._drain())
             case Raised(error, final):
                 await self._handler_failed(error, execution, final=final)
             case Diverged(error):
@@ -542,24 +598,28 @@ class LiveRun:
             except (TypeError, ValueError) as wrong:
                 engine.log.error("run %s: RetryAfterError got no time: %s", record.id, wrong)
         failure = Failure.of(error, no_retry=final)
-        lazy = execution.drain()
+        lazy = self._drain()
         number = record.attempt
         now = engine.now()
         if final or number + 1 >= self._max_attempts:
-            await self._finish("failed", None, failure, lazy, attempt=number)
+            told: dict[str, Any] = {"attempt": number}
+            if failed := [step for step in _failed_steps(error) if step is not None]:
+                told["steps"] = failed
+            self._note_unused(execution)
+            await self._finish("failed", None, failure, lazy, told)
             return
-        due = next_attempt(number, record.id, now, backoff=engine.backoff_of(self._function), retry_in=retry_in, retry_at=retry_at)
+        due = self._next_attempt(number, record.id, now, retry_in, retry_at)
         run = self.run
-        # A branch of another part of the run may wait as well; the handler's own attempt comes first in any case.
 
         def change(tx: Tables, effects: Effects) -> None:
             tx.log(run, now, "handler", None, None, dumps({"attempt": number, "retry_at": due}), dumps(failure.to_json()))
-            tx.set_attempt(run, number + 1)
-            tx.end_pause(run, "")
-            tx.pause(run, "", "retry", due)
-            tx.suspend(run)
             engine.transitions.keep_lazy(tx, run, lazy)
-            effects.then.append(Paused(due, run))
+            if not tx.has_ended(run):
+                tx.set_attempt(run, number + 1)
+                tx.end_pause(run, "")
+                tx.pause(run, "", "retry", due)
+                tx.suspend(run)
+                effects.then.append(Paused(due, run))
 
         self._over = True
         await self._commit(change)
@@ -567,31 +627,36 @@ class LiveRun:
         self._tell("handler.failed", attempt=number, failure=failure, due=due)
 
     async def _finish(
-        self, status: Any, output: bytes | None, failure: Failure | None, lazy: Sequence[LazyOp], attempt: int | None = None
+        self, status: Any, output: bytes | None, failure: Failure | None, lazy: Sequence[LazyOp], told: dict[str, Any] | None = None
     ) -> None:
+        """Commit the end of the run. `told` is what the timeline says of a failed handler."""
         self._over = True
         engine = self._engine
 
         def change(tx: Tables, effects: Effects) -> None:
-            if attempt is not None and failure is not None:
-                tx.log(self.run, engine.now(), "handler", None, None, dumps({"attempt": attempt}), dumps(failure.to_json()))
+            if told is not None and failure is not None:
+                tx.log(self.run, engine.now(), "handler", None, None, dumps(told), dumps(failure.to_json()))
             engine.transitions.keep_lazy(tx, self.run, lazy)
             engine.transitions.end(tx, self.run, status, output, failure, effects)
 
         await self._commit(change)
         self._tell_lazy(lazy)
 
-    def _drop_unsent(self, execution: Execution) -> None:
-        if self._cancelled and self._record is not None:
-            self._engine.log_dropped(self._record.id, execution.drain())
+    def _drain(self) -> list[LazyOp]:
+        lazy, self._lazy = self._lazy, []
+        return lazy + self._execution.drain()
+
+    def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
+        """Log defers that were made and not sent, if that is for good: else they are made again."""
+        if self._over and self._record is not None:
+            self._engine.log_dropped(self._record.id, lazy)
 
     def _note_unused(self, execution: Execution) -> None:
-        self._changed = False
-        unused = execution.unused()
+        """Note in the timeline what the record holds and the handler, whose code has changed, has not asked for up to its end."""
+        unused = sorted(self._labels.get(hash) or hash for hash in execution.unused()) if self._changed else []
         if unused:
-            text = f"the code has changed: {len(unused)} recorded step(s) are no longer asked for"
-            info = dumps({"text": text, "unused": unused})
-            self._prelude.append(lambda tx, _: tx.log(self.run, self._engine.now(), "note", None, None, info, None))
+            text = f"the code has changed: {len(unused)} recorded step(s) were not asked for: {', '.join(unused)}"
+            self._prelude.append(lambda tx, _: tx.log(self.run, self._engine.now(), "note", None, None, dumps({"text": text}), None))
 
     # Commits and news.
 
@@ -600,14 +665,20 @@ class LiveRun:
 
         def finished(job: Job) -> None:
             if job.error is not None:
-                self._broken = job.error
-                self._in_flight.clear()
-                self._wake()
+                self._break(job.error)
                 return
             effects: Effects = job.result
             done(effects)
 
         self._engine.submit(self._with_prelude(change), finished)
+
+    def _break(self, error: Exception) -> None:
+        """Stop the run in this process: its record cannot be kept up."""
+        self._broken = self._broken or error
+        for scope in self._in_flight.values():
+            scope.cancel()
+        self._in_flight.clear()
+        self._wake()
 
     async def _commit(self, change: Change) -> Effects:
         effects: Effects = await self._engine.commit(self._with_prelude(change))
@@ -653,8 +724,12 @@ class LiveRun:
 
 def checked_event(event: Event) -> Sent:
     """Check an event from a user and give it with its data as JSON (I24). Raises EngineError, TooLarge, NotJSON."""
-    if event.name.lower().startswith("inngest/"):
-        raise EngineError(f"the event name {event.name!r} is reserved: names that start with 'inngest/' are the engine's own")
+    if event.name.lower().startswith(OWN):
+        raise EngineError(f"the event name {event.name!r} is reserved: names that start with {OWN!r} are the engine's own")
+    try:
+        f"{event.name}{event.id}".encode()
+    except UnicodeEncodeError:
+        raise EngineError(f"the name or the id of event {event.name!r} holds a lone surrogate, which UTF-8 cannot encode") from None
     data = event.data
     if "_inngest" in data:
         data = {key: value for key, value in data.items() if key != "_inngest"}
@@ -666,8 +741,20 @@ def checked_event(event: Event) -> Sent:
     return Sent(event, encoded, meta)
 
 
+def _failed_steps(error: BaseException) -> list[str | None]:
+    """List the ids of the steps whose recorded failures left the handler."""
+    if isinstance(error, BaseExceptionGroup):
+        return [id for inner in error.exceptions for id in _failed_steps(inner)]
+    return [error.step_id] if isinstance(error, StepError) and error.memoized else []
+
+
 _EARLIEST_MS = 315_532_800_000
 _LATEST_MS = 4_102_444_800_000
+
+
+def _without_engines_key(record: Record) -> Event:
+    event = record.event
+    return Event(event.name, record.data(), id=event.id, ts=event.ts, meta=event.meta)
 
 
 def _check_size(what: str, data: bytes) -> None:
@@ -689,5 +776,11 @@ def _info(op: Op, **more: Any) -> bytes:
 
 
 def code_of(function: Function) -> str:
-    """Give the fingerprints of a function's code as one text."""
-    return orjson.dumps(fingerprint(function.handler), option=orjson.OPT_SORT_KEYS).decode()
+    """Give the fingerprints of a function's code as one text; "" where it cannot be known: then steps are always matched by id."""
+    handler = function.handler
+    for one in (handler, getattr(type(handler), "__call__", None)):  # noqa: B004 - a callable object's code is in its class
+        try:
+            return orjson.dumps(fingerprint(one), option=orjson.OPT_SORT_KEYS).decode()
+        except TypeError:
+            continue
+    return ""

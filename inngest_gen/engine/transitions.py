@@ -5,6 +5,7 @@ Effects are values which the engine acts on after the commit: never before, so t
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,16 @@ from inngest_gen.engine.rules import outcome
 from inngest_gen.engine.rules.lifecycle import Status, after
 from inngest_gen.engine.rules.matching import Triggers, match_key
 from inngest_gen.engine.store.tables import Tables, dumps
+from inngest_gen.engine.waiters import Watched
 from inngest_gen.errors import EngineError, RunNotFound
 from inngest_gen.event import Event
 from inngest_gen.ids import new_id
+
+_log = logging.getLogger("inngest_gen.engine")
+
+DEFERS_PER_RUN = 20
+INPUT_BYTES = 4 * 1024 * 1024
+"""Limits of a run's defers, as the server's (B02); the driver has the same, for what it can know of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,7 @@ class Transitions:
         self._triggers = triggers
         self._clock = clock
         self._paths: dict[str, set[str]] = {}
-        self.watched: set[int] = set()
-        """Origins whose runs somebody waits for."""
+        self.watched: Watched = Watched()
 
     def open(self, tx: Tables) -> Effects:
         """Take up the file: what is unfinished, and every timer."""
@@ -257,23 +264,36 @@ class Transitions:
         """Keep defers and aborts; those of a run that has ended are dropped, with a line in its timeline."""
         if not lazy:
             return
-        row = tx.run(run)
-        ended = row is not None and row["ended"] is not None
+        ended = tx.has_ended(run)
         now = self._clock.now()
+        count, size = tx.defer_totals(run)
         for op in lazy:
             if isinstance(op, DeferAdd):
                 meta = None if op.meta is None else dumps(op.meta)
                 experiment = None if op.experiment is None else jsonvalue.encode(op.experiment, f"the experiment of defer {op.id!r}")
                 status, reason = ("dropped", "the run had ended") if ended else ("after_run", None)
-                if status == "after_run" and op.function not in self._slugs:
-                    status, reason = "rejected", f"no function {op.function!r} is served here"
-                tx.add_defer(run, op.hash, op.id, op.name, op.function, op.data, meta, experiment, status, reason)
-                tx.log(run, now, "defer", None, None, dumps({"id": op.id, "status": status}), None)
+                # Attempts that run side by side do not know of each other's defers: the limits hold here.
+                if status == "after_run" and (refusal := self._refusal(op, count, size)) is not None:
+                    status, reason = "rejected", refusal
+                    _log.warning("defer %r of run number %d is skipped: %s", op.id, run, refusal)
+                if tx.add_defer(run, op.hash, op.id, op.name, op.function, op.data, meta, experiment, status, reason):
+                    tx.log(run, now, "defer", None, None, dumps({"id": op.id, "status": status}), None)
+                    if status == "after_run":
+                        count, size = count + 1, size + len(op.data)
             elif isinstance(op, DeferAbort):
                 if not ended and tx.abort_defer(run, op.hash):
                     tx.log(run, now, "abort", None, None, dumps({"id": op.id}), None)
             else:
                 tx.add_defer(run, op.hash, op.id, op.id, op.function, None, None, None, "rejected", op.reason)
+
+    def _refusal(self, op: DeferAdd, count: int, size: int) -> str | None:
+        if op.function not in self._slugs:
+            return f"no function {op.function!r} is served here"
+        if count >= DEFERS_PER_RUN:
+            return f"a run has at most {DEFERS_PER_RUN} defers"
+        if size + len(op.data) > INPUT_BYTES:
+            return f"the data of all defers of a run may have {INPUT_BYTES:,} bytes together"
+        return None
 
     # Runs.
 
@@ -296,10 +316,7 @@ class Transitions:
     def _unfinished(self, tx: Tables, origin: int) -> int | None:
         if origin not in self.watched:
             return None
-        unfinished = tx.unfinished(origin)
-        if not unfinished:
-            self.watched.discard(origin)
-        return unfinished
+        return tx.unfinished(origin)
 
     def _schedule_defers(self, tx: Tables, row: sqlite3.Row, effects: Effects) -> None:
         now = self._clock.now()
@@ -399,12 +416,23 @@ class Transitions:
         status = after(row["status"], "retry")
         if status is None:
             raise EngineError(f"run {run_id} is {row['status']}: only blocked and failed runs can be retried")
-        if row["status"] == "failed":
-            tx.forget_errors(row["run"])
+        if row["status"] == "failed" and self._forget_failures(tx, row["run"]):
+            # The steps that fail no more may lead the handler elsewhere than the record does: from here on steps are matched by id.
+            tx.set_codes(row["run"], "")
         tx.reopen(row["run"])
         tx.log(row["run"], self._clock.now(), "retry", None, None, dumps({"text": f"retried ({row['status']} before)"}), None)
         effects.then.append(Reopened(row["run"]))
         return effects
+
+
+    def _forget_failures(self, tx: Tables, run: int) -> bool:
+        """Turn the failures that ended a run into history, so that their steps are tried again; those the handler caught stay. Says if any."""
+        told = tx.last(run, "handler")
+        steps = set() if told is None else set(jsonvalue.decode(told).get("steps", ()))
+        failed = [seq for seq, info in tx.errors(run) if jsonvalue.decode(info)["id"] in steps]
+        for seq in failed:
+            tx.forget_error(seq)
+        return bool(failed)
 
 
 def _event_json(event: Event) -> dict[str, Any]:

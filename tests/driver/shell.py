@@ -127,11 +127,12 @@ class Record:
                 self.rejected.append(op)
 
     def plan(self, turn: Turn, *, strict: bool) -> None:
+        taken = {entry.position for entry in self.steps.values()} if strict else set()
         for op in turn.new:
             assert op.hash not in self.steps, f"{op.step!r} has a recorded result and was asked for again"
             if not strict:
                 continue
-            assert op.position not in {entry.position for entry in self.steps.values()}
+            assert op.position not in taken
             planned = self.planned.setdefault(op.position, Planned(op.hash, op.step.kind, op.step.id, op.at))
             assert (planned.hash, planned.kind) == (op.hash, op.step.kind)
 
@@ -341,7 +342,11 @@ async def _defers_of(body: AsyncGenerator[Any, Any], buffer: LazyBuffer) -> Any:
             intent = await body.asend(value)
             if isinstance(intent, Done):
                 return intent.value
-            value = await buffer.add_now(intent) if isinstance(intent, Defer) else buffer.abort(intent.handle)
+            value = None
+            if isinstance(intent, Defer):
+                value = await buffer.add_now(intent)
+            else:
+                buffer.abort(intent.handle)
     except StopAsyncIteration:
         return None
     finally:

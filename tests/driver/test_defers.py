@@ -499,7 +499,9 @@ class TestForgotten:
             yield one
 
         end = await Shell(handler).run()
-        assert end.error == "MisuseError: defer 'd' was yielded or submitted twice: make one for each"
+        assert end.error is not None
+        line = handler.__code__.co_firstlineno + 3
+        assert end.error == f"MisuseError: defer 'd' was yielded or submitted twice: make one for each ({__file__}:{line})"
 
     def test_submitting_outside_a_run_is_an_error(self) -> None:
         with pytest.raises(ig.MisuseError, match="outside a run"):

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 import inngest_gen as ig
+from inngest_gen.calls.memo import Memo
 from tests.driver.shell import Shell, by_name, last, run, shuffled
 
 
-async def echo(value: Any) -> Any:
+async def echo(value: Any = None) -> Any:
     return value
 
 
@@ -174,8 +175,6 @@ class TestRace:
         shell = Shell(handler)
         execution = shell.begin()
         turn = await execution.turn()
-        from inngest_gen.calls.memo import Memo
-
         execution.resolve(turn.new[0].hash, Memo(1))
         ended = await execution.turn()
         assert [op.step.id for op in ended.dropped] == ["b", "c"]
@@ -192,7 +191,14 @@ class TestRace:
         shell = Shell(handler, late_losers=True, order=by_name("a", "b"))
         assert (await shell.run()).value == "end"
         assert shell.record.ids() == ["a", "b", "c", "d"]
+        assert shell.execution is not None
         assert (await shell.replay()).value == "end"
+        execution = Shell(handler).begin()
+        a, b = (await execution.turn()).new
+        execution.resolve(a.hash, Memo(1))
+        await execution.turn()
+        execution.resolve(b.hash, Memo(2))
+        assert execution.unused() == []
 
     async def test_losers_are_ended_in_order_each_with_its_clean_up_before_the_race_goes_on(self) -> None:
         log: list[str] = []
@@ -368,3 +374,53 @@ class TestRace:
         assert (await Shell(handler, order=by_name("w")).run()).value == 1
         assert log == ["a ends", "a ended", "b ends", "b ended"]
         await run(handler, order=by_name("w"))
+
+
+class TestSize:
+    async def test_thousands_of_branches(self) -> None:
+        count = 3_000
+
+        async def handler(ctx: ig.Context) -> ig.Flow:
+            everything = yield ctx.group.parallel(*[ctx.step.run("a", echo, n) for n in range(count)], return_exceptions=True)
+            flows = yield ctx.group.parallel(*[flow(ctx, "b") for _ in range(count)])
+            try:
+                yield ctx.group.parallel(*[ctx.step.run("c", broken, str(n)) for n in range(count)])
+            except ExceptionGroup as group:
+                errors = len(group.exceptions)
+            winner = yield ctx.group.race(
+                *[ctx.step.run("d", echo, n) for n in range(count)], *[cleaning(ctx, "e", steps=0) for _ in range(count)]
+            )
+            yield ig.Done([sum(everything), len(flows), errors, winner.key])
+
+        shell = Shell(handler, at_once=count)
+        assert (await shell.run()).value == [sum(range(count)), count, count, 0]
+        assert (await shell.replay()).value == [sum(range(count)), count, count, 0]
+
+    async def test_flows_and_races_many_levels_deep(self) -> None:
+        async def deep(ctx: ig.Context, depth: int) -> ig.Flow:
+            try:
+                if depth == 0:
+                    yield ctx.step.run("bottom", echo)
+                elif depth % 100 == 0:
+                    yield ctx.group.race(deep(ctx, depth - 1), ctx.step.sleep("s", 1))
+                else:
+                    yield deep(ctx, depth - 1)
+            finally:
+                ended.append(depth)
+
+        async def handler(ctx: ig.Context) -> ig.Flow:
+            yield ig.Done((yield ctx.group.race(deep(ctx, 3_000), ctx.step.run("w", echo))).key)
+
+        for order, expected in ((by_name("w"), 1), (by_name("bottom"), 0)):
+            ended: list[int] = []
+            shell = Shell(handler, order=order)
+            assert (await shell.run()).value == expected
+            assert ended == list(range(3_001))
+
+    async def test_a_deep_run_is_dropped(self) -> None:
+        async def deep(ctx: ig.Context, depth: int) -> ig.Flow:
+            yield deep(ctx, depth - 1) if depth else ctx.step.run("bottom", echo)
+
+        execution = Shell(lambda ctx: deep(ctx, 3_000)).begin()
+        await execution.turn()
+        await execution.let_go()

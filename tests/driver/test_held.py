@@ -106,12 +106,24 @@ async def test_a_sync_generator_within_another_generator_is_found() -> None:
         async with manager():
             yield ctx.step.run("a", echo)
 
+    def in_try(inner: Iterator[int]) -> Iterator[int]:
+        try:
+            yield from inner
+        finally:
+            log.append("in_try")
+
+    async def through_try(ctx: ig.Context) -> ig.Flow:
+        for n in in_try(plain_numbers()):
+            yield ctx.step.run("a", echo, n)
+
     async def through_generators(ctx: ig.Context) -> ig.Flow:
         for n in (n + 1 for n in through(numbers())):
             yield ctx.step.run("a", echo, n)
 
     assert await found(through_manager) == [("the sync generator guarded", 2)]
     assert await found(through_generators) == [("the sync generator numbers", 2)]
+    [(description, line)] = await found(through_try)
+    assert (description.rpartition(".")[2], line) == ("in_try", 2)
 
 
 async def test_it_is_found_in_sub_flows_and_branches_once_with_the_line_of_the_flow_that_holds_it() -> None:

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 import inngest_gen as ig
+from inngest_gen.driver import execution
 from inngest_gen.driver.turn import Returned
 from tests.driver.shell import Shell, run, told
 
@@ -80,7 +81,7 @@ class Hidden:
         else:
             scope.__enter__()
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: object) -> Any:
         scope = self.inner["scope"]
         return await scope.__aexit__(*error) if hasattr(scope, "__aexit__") else scope.__exit__(*error)
 
@@ -104,7 +105,7 @@ class HiddenGenerator:
     async def __aenter__(self) -> None:
         await self.manager.__aenter__()
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: object) -> Any:
         return await self.manager.__aexit__(*error)
 
 
@@ -113,7 +114,9 @@ WAYS = [through_async_generator, through_two_generators, through_exit_stack, Hid
 
 def on_their_loops(scopes: dict[str, tuple[str, Callable[[], Any]]]) -> list[Any]:
     loops = ("asyncio", "trio")
-    return [pytest.param(loop, make, id=f"{name} on {loop}") for name, (of, make) in scopes.items() for loop in loops if of in {"both", loop}]
+    return [
+        pytest.param(loop, make, id=f"{name} on {loop}") for name, (of, make) in scopes.items() for loop in loops if of in {"both", loop}
+    ]
 
 
 every_scope = pytest.mark.parametrize(("anyio_backend", "scope"), on_their_loops({**SYNC, **ASYNC}))
@@ -374,6 +377,50 @@ async def test_an_expired_timeout_of_its_own_around_an_await_is_fine() -> None:
     assert (await run(handler)).value == [True, 2]
 
 
+async def test_a_timeout_of_its_own_around_a_defer_cuts_an_async_schema_short() -> None:
+    app = ig.App("other")
+
+    async def endless(data: Any) -> Any:
+        data["scope"].cancel()
+        await anyio.sleep_forever()
+
+    @app.deferred("note", schema=endless)
+    async def note(ctx: ig.DeferContext) -> ig.Flow:
+        yield ig.Done()
+
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        with anyio.CancelScope() as scope:
+            yield ctx.defer("d", note, {"scope": scope})
+        yield ctx.step.run("a", echo)
+        yield ig.Done(scope.cancelled_caught)
+
+    shell = Shell(handler)
+    assert (await shell.run()).value is True
+    assert not shell.record.messages
+    await task_is_whole()
+
+
+async def test_the_loop_gets_no_turn_under_a_scope_of_the_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_GIVE_WAY_S", -1)  # it is always time to give way
+    app = ig.App("other")
+
+    @app.deferred("note")
+    async def note(ctx: ig.DeferContext) -> ig.Flow:
+        yield ig.Done()
+
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            handle = yield ctx.defer("d", note, {})
+            for _ in range(300):
+                yield handle.abort()
+        yield ctx.step.run("a", echo)
+        yield ig.Done(scope.cancelled_caught)
+
+    assert (await run(handler)).value is False
+    await task_is_whole()
+
+
 async def test_an_expired_timeout_that_is_swallowed_inside_its_scope_is_told() -> None:
     async def handler(ctx: ig.Context) -> ig.Flow:
         with anyio.move_on_after(0):
@@ -425,10 +472,10 @@ async def test_scopes_of_the_shell_may_come_and_go_between_turns() -> None:
     shell = Shell(handler)
     await shell.run()
     for budget in (1, 100):
-        execution = shell.begin()
+        run_of_it = shell.begin()
         for _ in range(6):
             with anyio.CancelScope():
-                turn = await execution.turn(budget)
+                turn = await run_of_it.turn(budget)
             if turn.ended:
                 break
         assert isinstance(turn.ended, Returned)

@@ -479,13 +479,17 @@ class TestBudget:
         assert isinstance(turn.ended, Returned)
 
 
-async def test_a_long_replay_gives_way_to_the_loop() -> None:
+@pytest.mark.parametrize("flows", [1, 4])
+async def test_a_long_replay_gives_way_to_the_loop(flows: int) -> None:
     count = 20_000
     ticks = 0
 
-    async def handler(ctx: ig.Context) -> ig.Flow:
-        for n in range(count):
+    async def flow(ctx: ig.Context, first: int) -> ig.Flow:
+        for n in range(first, count, flows):
             yield ctx.step.run(str(n), one)
+
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.parallel(*[flow(ctx, n) for n in range(flows)])
         yield ig.Done(ticks)
 
     async def ticker() -> None:
@@ -502,6 +506,7 @@ async def test_a_long_replay_gives_way_to_the_loop() -> None:
         group.start_soon(ticker)
         turn = await execution.turn()
         group.cancel_scope.cancel()
+    assert isinstance(turn.ended, Returned)
     assert turn.ended.value >= 3
     await execution.let_go()
 

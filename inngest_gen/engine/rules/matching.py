@@ -9,6 +9,8 @@ from typing import Any
 from inngest_gen import jsonvalue
 
 MISSING = object()
+OWN = "inngest/"
+"""How the names of the engine's own events begin."""
 
 
 def pattern(name: str) -> re.Pattern[str] | None:
@@ -19,23 +21,27 @@ def pattern(name: str) -> re.Pattern[str] | None:
 
 
 class Triggers:
-    """Which functions an event's name starts: exact names by look-up, wildcards one by one, each function once, in the order of declaration."""
+    """Which functions an event's name starts: exact names by look-up, then wildcards one by one; each function once.
+
+    The engine's own events ("inngest/...") are matched only by wildcards that begin so: "*" stands for what users send.
+    """
 
     def __init__(self, triggers: Iterable[tuple[str, str]]) -> None:
         """Take pairs of a trigger's event name and a function's slug."""
         self._exact: dict[str, list[str]] = {}
         self._wild: list[tuple[re.Pattern[str], str]] = []
+        self._wild_own: list[tuple[re.Pattern[str], str]] = []
         for name, slug in triggers:
             wild = pattern(name)
             if wild is None:
                 self._exact.setdefault(name, []).append(slug)
             else:
-                self._wild.append((wild, slug))
+                (self._wild_own if name.startswith(OWN) else self._wild).append((wild, slug))
 
     def match(self, name: str) -> list[str]:
         """List the slugs of the functions that an event of this name starts."""
         found = list(self._exact.get(name, ()))
-        found += [slug for wild, slug in self._wild if wild.fullmatch(name)]
+        found += [slug for wild, slug in (self._wild_own if name.startswith(OWN) else self._wild) if wild.fullmatch(name)]
         return list(dict.fromkeys(found))
 
 

@@ -16,6 +16,11 @@ from inngest_gen.errors import EngineLocked, StoreError
 
 Durability = Literal["power", "process"]
 
+BUSY_MS = 5000
+"""How long SQLite waits for a file that another connection has locked, in milliseconds."""
+
+_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
 
 def lock(path: pathlib.Path) -> FileLock:
     """Take the file for this process; the kernel gives it back when the process ends, however it ends. Raises EngineLocked, StoreError."""
@@ -33,16 +38,25 @@ def connect(path: pathlib.Path, *, durability: Durability = "power") -> sqlite3.
     """Open the file for writing, creating or migrating it. The caller holds its lock. Raises StoreError."""
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        if not _is_empty(connection):
+            _check(connection, path)  # before anything is changed: it may be another program's
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
-        connection.execute("PRAGMA busy_timeout = 5000")
         connection.execute("PRAGMA temp_store = MEMORY")
         _migrate(connection, path)
         _grow_wal(connection)
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA cache_size = -8192")
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('holder', ?)", (f"process {os.getpid()}",))
     except sqlite3.Error as error:
+        connection.close()
         raise store_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -52,10 +66,17 @@ def connect_to_read(path: pathlib.Path) -> sqlite3.Connection:
         raise StoreError(f"{path} does not exist: name the engine's file with --db, or run something first")
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA busy_timeout = 5000")
-        _check(connection, path)
     except sqlite3.Error as error:
         raise store_error(error, path) from error
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        _check(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise store_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -65,7 +86,7 @@ def ask(path: pathlib.Path, kind: str, argument: bytes, now: float) -> int:
     try:
         connection = sqlite3.connect(path, isolation_level=None)
         try:
-            connection.execute("PRAGMA busy_timeout = 5000")
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
             cursor = connection.execute("INSERT INTO commands (kind, argument, asked) VALUES (?, ?, ?)", (kind, argument, now))
             return cursor.lastrowid or 0
         finally:
@@ -107,8 +128,7 @@ def store_error(error: sqlite3.Error, path: pathlib.Path) -> StoreError:
 
 def is_transient(error: sqlite3.Error) -> bool:
     """Say whether it may pass by itself: a full disk, a lock, an I/O error."""
-    text = str(error)
-    return isinstance(error, sqlite3.OperationalError) and any(word in text for word in ("full", "locked", "busy", "I/O"))
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT  # the low byte: the rest says more of the same
 
 
 def _check(connection: sqlite3.Connection, path: pathlib.Path) -> int:
@@ -123,9 +143,13 @@ def _check(connection: sqlite3.Connection, path: pathlib.Path) -> int:
     return version
 
 
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    empty: bool = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    return empty
+
+
 def _migrate(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-    version = 0 if empty else _check(connection, path)
+    version = 0 if _is_empty(connection) else _check(connection, path)
     for number in range(version, VERSION):
         # One transaction a migration: a crash leaves the file at a whole version.
         connection.executescript(
@@ -145,7 +169,8 @@ def _grow_wal(connection: sqlite3.Connection) -> None:
         connection.execute("CREATE TABLE grown (filler BLOB)")
         connection.execute("INSERT INTO grown VALUES (zeroblob(4100000))")
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has rolled it back already
+            connection.execute("ROLLBACK")
 
 
 def _holder(path: pathlib.Path) -> str | None:

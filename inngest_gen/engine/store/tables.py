@@ -62,8 +62,14 @@ class Tables:
         return self._row("SELECT * FROM runs WHERE id = ?", (id,))
 
     def started(self, run: int, now: float, codes: str) -> None:
-        """Note the run's first turn."""
-        self._run("UPDATE runs SET status = 'running', started = coalesce(started, ?), codes = ? WHERE run = ?", (now, codes, run))
+        """Note the run's first turn, unless it was cancelled in the meantime."""
+        self._run(
+            "UPDATE runs SET status = 'running', started = coalesce(started, ?), codes = ? WHERE run = ? AND ended IS NULL", (now, codes, run)
+        )
+
+    def has_ended(self, run: int) -> bool:
+        """Say whether a run has ended."""
+        return self._run("SELECT 1 FROM runs WHERE run = ? AND ended IS NOT NULL", (run,)).fetchone() is not None
 
     def set_status(self, run: int, status: str) -> None:
         """Set a run's state."""
@@ -137,13 +143,23 @@ class Tables:
         """List a run's entries in order: (seq, at, kind, hash, position, info, data)."""
         return self._run("SELECT seq, at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,)).fetchall()
 
-    def has_result(self, run: int, hash: str) -> bool:
-        """Say whether a step has ended."""
-        return self._run("SELECT 1 FROM log WHERE run = ? AND hash = ? AND kind IN ('result', 'error')", (run, hash)).fetchone() is not None
+    def last(self, run: int, kind: str) -> bytes | None:
+        """Give the info of a run's last entry of a kind."""
+        row = self._run("SELECT info FROM log WHERE run = ? AND kind = ? ORDER BY seq DESC LIMIT 1", (run, kind)).fetchone()
+        return None if row is None else row[0]
 
-    def forget_errors(self, run: int) -> None:
-        """Turn the recorded failures of steps into history, so that a retried run tries those steps again."""
-        self._run("UPDATE log SET kind = 'forgotten' WHERE run = ? AND kind = 'error'", (run,))
+    def errors(self, run: int) -> list[tuple[int, bytes]]:
+        """List the recorded failures of a run's steps: (seq, info)."""
+        # Of a step that waited the plan's entry tells which it is.
+        return self._run(
+            "SELECT e.seq, coalesce(e.info, (SELECT p.info FROM log p WHERE p.run = e.run AND p.hash = e.hash AND p.info IS NOT NULL LIMIT 1))"
+            " FROM log e WHERE e.run = ? AND e.kind = 'error'",
+            (run,),
+        ).fetchall()
+
+    def forget_error(self, seq: int) -> None:
+        """Turn a step's recorded failure into history."""
+        self._run("UPDATE log SET kind = 'forgotten' WHERE seq = ?", (seq,))
 
     # Pauses.
 
@@ -220,6 +236,13 @@ class Tables:
             ).rowcount
             > 0
         )
+
+    def defer_totals(self, run: int) -> tuple[int, int]:
+        """Count a run's defers that were not rejected, and the bytes of their data."""
+        row: tuple[int, int] = self._run(
+            "SELECT count(*), coalesce(sum(length(data)), 0) FROM defers WHERE run = ? AND status <> 'rejected'", (run,)
+        ).fetchone()
+        return row
 
     def defers(self, run: int) -> list[tuple[str, str]]:
         """List a run's defers: (hash, status)."""
