@@ -16,7 +16,6 @@ from inngest_gen.codecs import Schema
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
-from inngest_gen.intents.intent import Intent
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 D = TypeVar("D")
 _BAD_ID = re.compile(r"['\\\r\n]")
 
-Handler = Callable[..., AsyncGenerator[Intent, Any] | Coroutine[Any, Any, Any]]
+Handler = Callable[..., AsyncGenerator[Any, Any] | Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,8 +70,8 @@ class StepTools:
         step.lasti = frame.f_lasti
         if args or kwargs:
             _refuse_intents(step)
-        if fn.__class__ is not FunctionType and not callable(fn):
-            given: object = fn  # callers are not always type-checked
+        given: object = fn  # callers are not always type-checked
+        if given.__class__ is not FunctionType and not callable(given):
             if isinstance(given, CoroutineType):
                 given.close()  # else Python warns that it was never awaited, which is not the mistake
             raise MisuseError(

@@ -72,7 +72,7 @@ def dev(target: str, port: int, host: str, *, no_reload: bool, listener_fd: int 
     ]  # fmt: skip
     # The child stops within its grace, and HTTP and the file take a moment more.
     supervisor = Supervisor(
-        command, directories(target), _say, asked=STOPPING, again=["--reloaded"], keep=[fd] if fd >= 0 else [], patience_s=_GRACE_S + 5
+        command, directories(target), _say, asked=f"inngest-gen: {STOPPING}", again=["--reloaded"], keep=[fd] if fd >= 0 else [], patience_s=_GRACE_S + 5
     )
     status = supervisor.run()
     if supervisor.was_asked:
@@ -140,12 +140,14 @@ class _Session:
                 if self._supervised:
                     tasks.start_soon(_stop_without_supervisor, stop)
                 printer = _Printer()
-                async with Engine(self._db, apps=[self._app], grace=_GRACE_S, watch=printer.watch) as engine:
+                async with Engine(self._db, apps=[self._app], grace=_GRACE_S, watch=stop.while_read(printer.watch)) as engine:
                     for line in self._greeting(await _unfinished(engine)):
                         click.echo(line)
                     printer.greeted()
                     await self._serve(engine, stop)
                 tasks.cancel_scope.cancel()
+        if stop.unread:
+            raise BrokenPipeError
         if not self._supervised:
             _say(STOPPED)
         return INTERRUPTED if stop.signal == signal.SIGINT else OK

@@ -76,12 +76,14 @@ def of_progress(progress: Progress) -> dict[str, Any]:
     """Give a happening."""
     document: dict[str, Any] = {}
     for field in fields(progress):
-        value = getattr(progress, field.name)
+        value: Any = getattr(progress, field.name)
         if value is None or (field.name == "path" and not value):
             continue
         if field.name in {"at", "due"}:
             value = _time(datetime.fromtimestamp(value, UTC))
-        document[field.name] = _error(value) if field.name == "error" else value
+        elif field.name == "error":
+            value = _error(value)
+        document[field.name] = value
     return document
 
 

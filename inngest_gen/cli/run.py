@@ -111,7 +111,7 @@ async def _session(app: App, event: Event, db: pathlib.Path, clock: Clock, timeo
                 shown.open()
                 drawing.start_soon(shown.keep_drawing)
                 try:
-                    async with Engine(db, apps=[app], clock=clock, watch=shown.watch) as engine:
+                    async with Engine(db, apps=[app], clock=clock, watch=stop.while_read(shown.watch)) as engine:
                         with stop.scope:
                             try:
                                 runs = await engine.run(event, timeout=timeout)
@@ -124,6 +124,8 @@ async def _session(app: App, event: Event, db: pathlib.Path, clock: Clock, timeo
         raise Refusal(f"{locked}, or send the event to it: inngest-gen events send {event.name} --db {db}") from None
     finally:
         shown.close()
+    if stop.unread:
+        raise BrokenPipeError
     if runs is None:
         left = sum(not one.earlier and one.ended is None for one in shown.board.runs.values())
         on = f"with `inngest-gen dev {target}` or the next `inngest-gen run`, on {db}"

@@ -17,6 +17,8 @@ from inngest_gen.cli.paper import Paper
 from inngest_gen.engine.progress import Progress
 
 _INTERVAL_S = 0.1
+_WHOLE = 200
+"""The longest tree that is left there; `runs show` has it all."""
 _MARGIN = 3
 """Lines kept free below the tree: the footer, and the cursor's own."""
 
@@ -71,7 +73,7 @@ class Screen:
             self._live.update(Text())
             self._live.stop()
             sys.stdout.flush()
-            self.paper.lines(tree.draw(self.board, self._now(), width=self.paper.width))
+            self.paper.lines(tree.draw(self.board, self._now(), width=self.paper.width, height=_WHOLE))
 
     def _frame(self) -> Group:
         size = self.paper.size

@@ -17,16 +17,21 @@ from typing import Final
 import anyio
 
 from inngest_gen.cli.refusal import INTERRUPTED
+from inngest_gen.engine.progress import Listener, Progress
 from inngest_gen.loops import waker
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether and why the command is to stop. `scope` is cancelled then, for work that would go on else."""
+    """Whether and why the command is to stop. `scope` is cancelled then, for work that would go on else.
+
+    `signal` is the one that came; `unread` says that nobody reads the output any more.
+    """
 
     def __init__(self, asked: Callable[[], None]) -> None:
         self.signal: signal.Signals | None = None
+        self.unread = False
         self.scope = anyio.CancelScope()
         self._asked = asked
         self._event = anyio.Event()
@@ -35,9 +40,22 @@ class Stop:
         """Ask the command to stop."""
         if not self._event.is_set():
             self.signal = number
-            self._asked()
+            if number is not None:
+                self._asked()
             self._event.set()
             self.scope.cancel()
+
+    def while_read(self, watch: Listener) -> Listener:
+        """Give a listener that asks the command to stop when `watch` finds that nobody reads what it prints."""
+
+        def watching(progress: Progress) -> None:
+            try:
+                watch(progress)
+            except BrokenPipeError:
+                self.unread = True
+                self.ask()
+
+        return watching
 
     @property
     def is_asked(self) -> bool:
@@ -51,7 +69,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(asked: Callable[[], None]) -> Iterator[Stop]:
-    """Turn signals into a Stop, in the running loop. `asked` is called in the loop at the first one."""
+    """Turn signals into a Stop, in the running loop. `asked` is called in the loop at the first signal."""
     stop = Stop(asked)
     wake = waker()
     received = False

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final
 
 from inngest_gen.cli import sources
+from inngest_gen.cli.refusal import BROKEN_PIPE, OK
 
 _LOOK_EVERY_S: Final = 0.3
 _SHARE: Final = 20
@@ -74,7 +75,7 @@ class Supervisor:
         reloaded = False
         while True:
             if child is not None and _ended(child, pause):
-                if self._asked or not reloaded or child.returncode == 0:
+                if self._asked or not reloaded or child.returncode in {OK, BROKEN_PIPE}:
                     return _status(child.returncode)
                 self._say("waiting for a change")
                 child = None
@@ -113,7 +114,7 @@ class Supervisor:
 
     def _hand_on(self, number: int, _: FrameType | None) -> None:
         if not self._asked:
-            self._say(self._line)
+            os.write(2, f"{self._line}\n".encode())  # not `_say`: the signal may have come in the middle of a print
         self._asked.append(number)
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)

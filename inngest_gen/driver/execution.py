@@ -265,7 +265,6 @@ class Execution:
         ready = self._ready
         asend = flow.asend
         ending = flow.ending
-        thrown: BaseException | None
         check = min(left, _CHECK_EVERY)
         left -= check
         if not flow.started:
@@ -278,13 +277,15 @@ class Execution:
                     thrown, error = error, None
                     if thrown is not ending:
                         self._throws(thrown)
-                    intent = await flow.gen.athrow(thrown)
-                    thrown = None
+                    try:
+                        intent = await flow.gen.athrow(thrown)
+                    finally:
+                        del thrown  # this frame is in its traceback
             except StopAsyncIteration:
                 self._ended(flow, None)
                 return left + check, deadline
             except BaseException as raised:  # noqa: BLE001 - whatever leaves a handler is the run's affair, the loop's own apart
-                thrown = ending = None  # this frame is in its traceback
+                ending = None  # as above
                 await self._raised(flow, raised)
                 return left + check, deadline
             if self._was_woken and self._cancelled(flow):

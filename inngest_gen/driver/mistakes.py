@@ -61,7 +61,8 @@ def used_flow(generator: Any, under_way: Container[int], where: str) -> MisuseEr
 def still_ending(generator: Any, ending: GeneratorExit) -> bool:
     """Say whether the GeneratorExit of Done is still on its way out of the frame.
 
-    In a `finally` that yields it is, in code after an `except` that swallowed it it is not. An error being handled is kept on the frame's stack or in its exception state, where the garbage collector sees it.
+    In a `finally` that yields it is, in code after an `except` that swallowed it it is not. An error being handled is kept on the frame's
+    stack or in its exception state, where the garbage collector sees it.
     """
     if not isinstance(generator, AsyncGeneratorType):  # compiled by something else than CPython: nothing to see
         return True

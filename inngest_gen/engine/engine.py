@@ -540,7 +540,7 @@ class Engine:
     # Time.
 
     async def _time(self) -> None:
-        while True:
+        while self._state == "open":
             due = self._timers[0][0] if self._timers else None
             delay = None if due is None else due - self._clock.now()
             if delay is not None and delay <= 0:

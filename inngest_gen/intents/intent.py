@@ -24,7 +24,7 @@ class Intent:
         raise MisuseError(f"{describe(self)} was used as a condition: yield it first, and test what the yield gives")
 
 
-Flow = AsyncGenerator[Intent, Any]
+Flow = AsyncGenerator[Intent | AsyncGenerator[Any, Any], Any]
 """What a handler or a sub-flow is to a type checker: `async def order_placed(ctx: ig.Context) -> ig.Flow`."""
 
 

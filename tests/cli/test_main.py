@@ -14,6 +14,7 @@ from inngest_gen.cli.main import inngest_gen
 from inngest_gen.errors import EngineLocked
 from tests.cli import program
 from tests.cli.conftest import Cli
+from tests.cli.program import ORDERS
 
 COMMANDS = (
     "", "demo", "run", "dev", "runs", "runs list", "runs show", "runs cancel", "runs retry", "events", "events send",
@@ -134,21 +135,27 @@ def test_two_errors_at_once_are_a_defect_not_a_guess(cli: Cli, monkeypatch: pyte
     assert "ExceptionGroup: both (2 sub-exceptions)" in cli("run").err
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: pathlib.Path) -> None:
-    database = str(tmp_path / "x.db")
-    assert program.run("run", program.ORDERS, "order/placed", '{"order_id": "o1"}', "--db", database, cwd=tmp_path).returncode == 0
-    command = [*program.COMMAND, "runs", "show", "last", "--db", database]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=program.environment(), text=True)
+@pytest.mark.parametrize(
+    "command",
+    [["runs", "show", "last"], ["runs", "list"], ["run", ORDERS, "order/lost"], ["run", ORDERS, "order/lost", "--json"], ["dev", ORDERS]],
+)
+def test_a_reader_that_goes_away_ends_it_quietly(cli: Cli, home: pathlib.Path, command: list[str]) -> None:
+    assert cli("run", ORDERS, "order/placed", '{"order_id": "o1"}').code == 0
+    cli("events", "send", "order/lost")  # something to print for `dev`
+    with_port = [*command, "--port", "0"] if command[0] == "dev" else command
+    process = subprocess.Popen(
+        [*program.COMMAND, *with_port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=program.environment(), text=True
+    )
     assert process.stdout is not None
-    process.stdout.close()
     assert process.stderr is not None
+    process.stdout.close()
     with process.stderr:
         assert process.stderr.read() == ""
     assert process.wait() == 141
 
 
 def test_a_terminal_without_utf8_gets_escapes(tmp_path: pathlib.Path) -> None:
-    result = program.run("run", program.ORDERS, "order/lost", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    result = program.run("run", ORDERS, "order/lost", cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert result.returncode == 1
     assert "\\u2717 orders-fails" in result.stdout
 

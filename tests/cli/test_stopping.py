@@ -8,6 +8,8 @@ import pytest
 
 from inngest_gen.cli import stopping
 from inngest_gen.cli.stopping import stop_on_signals
+from inngest_gen.engine.progress import Progress
+from tests.cli.happenings import it
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -35,10 +37,27 @@ async def test_the_second_signal_ends_the_process_even_if_the_loop_is_blocked(mo
 async def test_asking_twice_asks_once() -> None:
     asked: list[bool] = []
     with stop_on_signals(lambda: asked.append(True)) as stop:
-        stop.ask()
         stop.ask(signal.SIGTERM)
-    assert asked == [True]
-    assert stop.signal is None
+        stop.ask(signal.SIGINT)
+        stop.ask()
+    assert (asked, stop.signal) == ([True], signal.SIGTERM)
+
+
+async def test_output_that_nobody_reads_asks_without_a_word() -> None:
+    told: list[Progress] = []
+
+    def watch(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == 2:
+            raise BrokenPipeError
+
+    asked: list[bool] = []
+    with stop_on_signals(lambda: asked.append(True)) as stop:
+        watching = stop.while_read(watch)
+        watching(it("run.started", 0))
+        assert not stop.is_asked
+        watching(it("run.started", 1))
+        assert (stop.is_asked, stop.unread, stop.signal, asked) == (True, True, None, [])
 
 
 async def test_the_handlers_from_before_come_back() -> None:

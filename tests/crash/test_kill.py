@@ -55,13 +55,15 @@ def check(directory: pathlib.Path, count: int) -> None:
         runs = reader.runs(limit=100_000)
     finally:
         reader.close()
-    effects = defaultdict(list)
+    effects: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
     for line in (directory / "effects").read_text().splitlines():
-        run, step, pid, attempt = line.split()
-        effects[run].append((step, pid, int(attempt)))
+        run_id, step, pid, attempt = line.split()
+        effects[run_id].append((step, pid, int(attempt)))
 
     orders = [run for run in runs if run.function_id == "crash-order"]
-    assert sorted(run.output for run in orders) == [[number, 3, "went"] for number in range(count)], "each acknowledged order ran once, to its end"
+    assert sorted(run.output for run in orders) == [[number, 3, "went"] for number in range(count)], (
+        "each acknowledged order ran once, to its end"
+    )
     for function in ("crash-receipt", "crash-audit"):
         of_orders = [run for run in runs if run.function_id == function]
         assert len(of_orders) == count, f"{function} ran once for each order"
@@ -87,8 +89,8 @@ def test_the_check_sees_a_repeated_step(tmp_path: pathlib.Path) -> None:
     with started(tmp_path, "asyncio", 2) as worker:
         worker.communicate(timeout=60)
     check(tmp_path, 2)
-    effects = tmp_path / "effects"
-    first = effects.read_text().splitlines()[0]
-    effects.write_text(effects.read_text() + first.replace(first.split()[2], "1") + "\n")
+    file = tmp_path / "effects"
+    first = file.read_text().splitlines()[0]
+    file.write_text(file.read_text() + first.replace(first.split()[2], "1") + "\n")
     with pytest.raises(AssertionError, match="ran again"):
         check(tmp_path, 2)

@@ -144,8 +144,8 @@ def test_every_name_of_the_package_that_is_told_exists(page: Page) -> None:
 
 def test_every_page_can_be_reached_from_the_index() -> None:
     index = ROOT / "docs" / "index.md"
-    linked = {(index.parent / link.partition("#")[0]).resolve() for link in Page.read(index).links()}
-    assert [name for path, name in NAMES.items() if path.is_relative_to(ROOT / "docs") and path not in {index, *linked}] == []
+    reached = {index.resolve()} | {(index.parent / link.partition("#")[0]).resolve() for link in Page.read(index).links()}
+    assert [name for path, name in NAMES.items() if path.is_relative_to(ROOT / "docs") and path.resolve() not in reached] == []
 
 
 def every_command(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -167,9 +167,8 @@ def test_every_command_and_each_of_its_options_is_told_in_the_reference(name: st
     [heading] = [heading for heading in page.headings() if f"{heading.strip('`')} ".startswith(f"{name} ")]
     told = page.text
     assert heading
-    missing = [
-        option for parameter in command.params if isinstance(parameter, click.Option) for option in parameter.opts if option not in told
-    ]
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option) and not parameter.hidden]
+    missing = [spelling for option in options for spelling in option.opts if spelling not in told]
     assert missing == []
 
 

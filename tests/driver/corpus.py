@@ -210,7 +210,7 @@ async def ends_in_finally(ctx: ig.Context) -> ig.Flow:
 async def loops_over_a_generator(ctx: ig.Context) -> ig.Flow:
     seen = []
     async for n in numbers(3):
-        seen.append((yield ctx.step.run("n", echo, n)))
+        seen.append((yield ctx.step.run("n", echo, n)))  # noqa: PERF401 - a comprehension cannot yield
     yield ig.Done(seen)
 
 
@@ -323,7 +323,7 @@ async def _flow(ctx: ig.Context, node: Node, handles: dict[str, ig.DeferHandle])
         case "seq" | "flow":
             results = []
             for inner in node.inner:
-                results.append(_plain((yield _branch(ctx, inner, handles))))
+                results.append(_plain((yield _branch(ctx, inner, handles))))  # noqa: PERF401 - as above
             yield ig.Done(results)
         case "finally":
             try:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import anyio.lowlevel
@@ -178,7 +178,7 @@ class TestUsing:
 
     async def test_a_resource_may_hold_a_task_group_over_yields(self) -> None:
         class Client:
-            async def __aenter__(self) -> "Client":
+            async def __aenter__(self) -> Self:
                 self.ticks = 0
                 self.group = anyio.create_task_group()
                 await self.group.__aenter__()

@@ -369,7 +369,7 @@ class TestSchemas:
 
     async def test_misuse_that_nobody_catches_fails_the_run_for_good(self) -> None:
         async def handler(ctx: ig.Context) -> ig.Flow:
-            yield ctx.defer("d", receipt, {})  # type: ignore[arg-type]
+            yield ctx.defer("d", receipt, {})  # type: ignore[misc]
 
         async def submits(ctx: ig.Context) -> ig.Flow:
             ctx.defer("d", slow, {"bad": 1}).submit()
@@ -479,7 +479,7 @@ class TestLimits:
 class TestForgotten:
     async def test_a_defer_that_is_never_yielded_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         async def handler(ctx: ig.Context) -> ig.Flow:
-            ctx.defer("d", note, {})
+            _ = ctx.defer("d", note, {})
             yield ig.Done("fine")
 
         shell = Shell(handler)

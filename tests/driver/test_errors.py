@@ -56,6 +56,7 @@ async def test_a_memoized_error_that_leaves_the_handler_is_final() -> None:
 
 async def test_a_memoized_error_raised_again_later_is_final() -> None:
     async def handler(ctx: ig.Context) -> ig.Flow:
+        kept = ig.StepError("none", "")
         try:
             yield ctx.step.run("fails", broken)
         except ig.StepError as error:
@@ -112,6 +113,7 @@ async def test_an_error_within_an_except_block_keeps_both() -> None:
             raise LookupError("mine")
         except LookupError:
             yield ctx.step.run("note", echo)
+            context = ""
             try:
                 yield ctx.step.run("fails", broken)
             except ig.StepError as error:

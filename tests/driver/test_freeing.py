@@ -119,15 +119,11 @@ async def plain(ctx: ig.Context, watch: Watch) -> None:
 
 
 HANDLERS = [in_sequence, in_sub_flows, in_branches, cleaning, failing, raising, done, going_on_after_done, deferring, plain]
-FUNCTIONS = {
-    handler: APP.function(handler.__name__)(lambda ctx, handler=handler: handler(ctx, ctx.data["watch"]))  # type: ignore[misc]
-    for handler in HANDLERS
-}
+FUNCTIONS = {handler: APP.function(handler.__name__)(lambda ctx, handler=handler: handler(ctx, ctx.data["watch"])) for handler in HANDLERS}
 
 
 @pytest.fixture(autouse=True)
 def _no_collections() -> Iterator[None]:
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

@@ -108,6 +108,7 @@ class TestParallel:
             raise SystemExit(3)
 
         async def handler(ctx: ig.Context) -> ig.Flow:
+            error: BaseException = ValueError()
             try:
                 yield ctx.group.parallel(bad(ctx), ctx.step.run("y", echo, 1))
             except* RuntimeError as group:
@@ -383,6 +384,7 @@ class TestSize:
         async def handler(ctx: ig.Context) -> ig.Flow:
             everything = yield ctx.group.parallel(*[ctx.step.run("a", echo, n) for n in range(count)], return_exceptions=True)
             flows = yield ctx.group.parallel(*[flow(ctx, "b") for _ in range(count)])
+            errors = 0
             try:
                 yield ctx.group.parallel(*[ctx.step.run("c", broken, str(n)) for n in range(count)])
             except ExceptionGroup as group:

@@ -1,5 +1,6 @@
 """Laws that hold for every handler: replay is a fixed point, a stop at any point changes nothing, no defer is lost or doubled."""
 
+import itertools
 import logging
 from collections import Counter
 from typing import Any
@@ -111,7 +112,7 @@ async def test_records_only_grow(handler: Handler, seed: int) -> None:
         return False
 
     await shell.run(stop=stop)
-    for before, after in zip(grown, grown[1:], strict=False):
+    for before, after in itertools.pairwise(grown):
         assert after[: len(before)] == before
 
 

@@ -1,7 +1,9 @@
 """Mistakes in handlers get errors that name the mistake and the line."""
 
+# mypy: disable-error-code="unused-awaitable"
+
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +19,10 @@ async def echo(value: object = None) -> object:
 
 async def flow(ctx: ig.Context) -> ig.Flow:
     yield ctx.step.run("in flow", echo)
+
+
+def iter_nothing() -> Iterator[int]:
+    yield from ()
 
 
 def line(handler: Callable[..., Any], offset: int) -> str:
@@ -45,7 +51,7 @@ class TestYieldingNoIntent:
             ([], "ctx.group.parallel"),
             (echo, "ctx.step.run(id, function"),
             (flow, "call the sub-flow: yield flow(ctx, ...)"),
-            ((n for n in ()), "a sub-flow is an async generator"),
+            (iter_nothing(), "a sub-flow is an async generator"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )

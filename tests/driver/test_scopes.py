@@ -21,10 +21,10 @@ async def echo(value: object = None) -> object:
 
 
 SYNC: dict[str, tuple[str, Callable[[], Any]]] = {
-    "anyio.CancelScope": ("both", lambda: anyio.CancelScope()),
+    "anyio.CancelScope": ("both", anyio.CancelScope),
     "anyio.move_on_after": ("both", lambda: anyio.move_on_after(60)),
     "anyio.fail_after": ("both", lambda: anyio.fail_after(60)),
-    "trio.CancelScope": ("trio", lambda: trio.CancelScope()),
+    "trio.CancelScope": ("trio", trio.CancelScope),
     "trio.move_on_after": ("trio", lambda: trio.move_on_after(60)),
     "trio.fail_after": ("trio", lambda: trio.fail_after(60)),
 }
@@ -32,7 +32,7 @@ ASYNC: dict[str, tuple[str, Callable[[], Any]]] = {
     "anyio.create_task_group": ("both", anyio.create_task_group),
     "trio.open_nursery": ("trio", trio.open_nursery),
     "asyncio.timeout": ("asyncio", lambda: asyncio.timeout(60)),
-    "asyncio.TaskGroup": ("asyncio", lambda: asyncio.TaskGroup()),
+    "asyncio.TaskGroup": ("asyncio", asyncio.TaskGroup),
 }
 
 
@@ -105,7 +105,7 @@ class HiddenGenerator:
     async def __aenter__(self) -> None:
         await self.manager.__aenter__()
 
-    async def __aexit__(self, *error: object) -> Any:
+    async def __aexit__(self, *error: Any) -> Any:  # noqa: PYI036 - handed on
         return await self.manager.__aexit__(*error)
 
 
@@ -448,13 +448,14 @@ async def test_a_scope_of_another_task_is_no_matter(anyio_backend_name: str) -> 
             yield ctx.step.run("a", echo)
         yield ig.Done("fine")
 
+    service: Any = None
+    end: Any = None
+
     async def in_a_task(group: Any) -> None:
         nonlocal service, end
         service = Service(group)
         end = await Shell(handler).run()
 
-    service: Any = None
-    end: Any = None
     async with anyio.create_task_group() as group:
         group.start_soon(in_a_task, group)
     assert end.value == "fine"
@@ -475,7 +476,5 @@ async def test_scopes_of_the_shell_may_come_and_go_between_turns() -> None:
         run_of_it = shell.begin()
         for _ in range(6):
             with anyio.CancelScope():
-                turn = await run_of_it.turn(budget)
-            if turn.ended:
-                break
-        assert isinstance(turn.ended, Returned)
+                await run_of_it.turn(budget)
+        assert isinstance(run_of_it.ended, Returned)

@@ -157,7 +157,7 @@ class TestIds:
         async def handler(ctx: ig.Context) -> ig.Flow:
             results = []
             for value in range(3):
-                results.append((yield ctx.step.run("A", echo, value)))
+                results.append((yield ctx.step.run("A", echo, value)))  # noqa: PERF401 - a comprehension cannot yield
             yield ig.Done(results)
 
         shell = Shell(handler)
@@ -516,5 +516,5 @@ async def test_stopping_at_any_point_ends_alike() -> None:
     end = await whole.run()
     for stopped_at in range(1, whole.points + 1):
         shell = Shell(shop)
-        assert await shell.run(stop=lambda point, at=stopped_at: point == at) == end
+        assert await shell.run(stop=stopped_at.__eq__) == end
         assert list(shell.record.steps) == list(whole.record.steps)

@@ -15,6 +15,7 @@ import anyio.lowlevel
 import pytest
 
 import inngest_gen as ig
+from inngest_gen.driver.turn import Turn
 from tests.driver.shell import Shell, run
 
 log: list[str] = []
@@ -216,6 +217,7 @@ async def with_a_cycle_through_an_error(ctx: ig.Context) -> ig.Flow:
 
 
 async def with_a_cycle_through_a_step_error(ctx: ig.Context) -> ig.Flow:
+    kept = ig.StepError("none", "")
     try:
         yield ctx.step.run("fails", broken)
     except ig.StepError as error:
@@ -321,6 +323,7 @@ async def test_dropping_a_suspended_handler_runs_none_of_its_code(shape: Any, pl
     shell = Shell(place(shape))
     execution = shell.begin()
     waiting: list[str] = []
+    turn = Turn()
     while "here" not in waiting:
         turn = await execution.turn()
         waiting += [op.step.id for op in turn.new]
@@ -418,7 +421,7 @@ async def test_a_generator_that_was_broken_out_of_and_is_still_held_is_not_close
             break
         yield ctx.step.run("here", echo)
         async for n in them:
-            log.append(str(n))
+            log.append(str(n))  # noqa: PERF401 - user code as it is written
 
     shell = Shell(handler)
     execution = shell.begin()
