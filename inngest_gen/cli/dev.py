@@ -72,7 +72,7 @@ def dev(target: str, port: int, host: str, *, no_reload: bool, listener_fd: int 
     ]  # fmt: skip
     # The child stops within its grace, and HTTP and the file take a moment more.
     supervisor = Supervisor(
-        command, directories(target), _say, asked=f"inngest-gen: {STOPPING}", again=["--reloaded"], keep=[fd] if fd >= 0 else [], patience_s=_GRACE_S + 5
+        command, directories(target), _say, asked=STOPPING, again=["--reloaded"], keep=[fd] if fd >= 0 else [], patience_s=_GRACE_S + 5
     )
     status = supervisor.run()
     if supervisor.was_asked:

@@ -13,13 +13,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Final
 
 from inngest_gen.cli import sources
-from inngest_gen.cli.refusal import BROKEN_PIPE, OK
+from inngest_gen.cli.refusal import BROKEN_PIPE, INTERRUPTED, OK
 
 _LOOK_EVERY_S: Final = 0.3
+_TICK_S: Final = 0.05
 _SHARE: Final = 20
 """Looking takes at most a twentieth of a core."""
 
@@ -49,7 +49,7 @@ class Supervisor:
         self._keep = tuple(keep)
         self._patience_s = patience_s
         self._asked: list[int] = []
-        self._child: subprocess.Popen[bytes] | None = None
+        self._handed_on = 0
 
     @property
     def was_asked(self) -> bool:
@@ -58,32 +58,30 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervise until the child ends or a signal comes; gives the exit status."""
-        before = {number: signal.signal(number, self._hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        # Handlers only take note: whatever they interrupt, a half started child among it, is finished first.
+        before = {number: signal.signal(number, lambda number, _: self._asked.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             return self._supervise()
         finally:
             for number, old in before.items():
                 signal.signal(number, old)
-            if self._child is not None and self._child.poll() is None:
-                self._child.kill()
-                self._child.wait()
 
     def _supervise(self) -> int:
         seen = sources.snapshot(self._directories)
         pause = _LOOK_EVERY_S
-        child: subprocess.Popen[bytes] | None = self._start([])
-        reloaded = False
+        child = self._start([])
+        reloaded = waiting = False
         while True:
-            if child is not None and _ended(child, pause):
+            if waiting:
+                self._idle(pause)
+            elif self._wait(child, pause):
                 if self._asked or not reloaded or child.returncode in {OK, BROKEN_PIPE}:
                     return _status(child.returncode)
                 self._say("waiting for a change")
-                child = None
-            elif child is None:
-                if self._asked:
-                    return 128 + self._asked[0]
-                time.sleep(pause)
+                waiting = True
             if self._asked:
+                if waiting:
+                    return OK if self._asked[0] == signal.SIGTERM else INTERRUPTED
                 continue
             started = time.perf_counter()
             now = sources.snapshot(self._directories)
@@ -93,31 +91,43 @@ class Supervisor:
                 seen = now
                 more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
                 self._say(f"{os.path.relpath(changed[0])}{more} changed: reloading")
-                if child is not None:
-                    self._stop(child)
-                if not self._asked:
-                    child = self._start(self._again)
-                    reloaded = True
+                self._stop(child)
+                if self._asked:
+                    return OK if self._asked[0] == signal.SIGTERM else INTERRUPTED
+                child = self._start(self._again)
+                reloaded, waiting = True, False
 
     def _start(self, more: Sequence[str]) -> subprocess.Popen[bytes]:
-        # A process group of its own: Ctrl-C reaches it through `_hand_on` alone, once.
-        self._child = subprocess.Popen([*self._command, *more], stdin=subprocess.PIPE, pass_fds=self._keep, process_group=0)  # noqa: S603 - our own
-        return self._child
+        # A process group of its own: Ctrl-C reaches it through `_wait` alone, once.
+        return subprocess.Popen([*self._command, *more], stdin=subprocess.PIPE, pass_fds=self._keep, process_group=0)  # noqa: S603 - our own
 
     def _stop(self, child: subprocess.Popen[bytes]) -> None:
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
-        if not _ended(child, self._patience_s):
-            self._say(f"the process has not stopped within {self._patience_s:g} s: it is killed; what was in flight is done again")
-            child.kill()
-            child.wait()
+            if not self._wait(child, self._patience_s):
+                self._say(f"the process has not stopped within {self._patience_s:g} s: it is killed; what was in flight is done again")
+                child.kill()
+                child.wait()
 
-    def _hand_on(self, number: int, _: FrameType | None) -> None:
-        if not self._asked:
-            os.write(2, f"{self._line}\n".encode())  # not `_say`: the signal may have come in the middle of a print
-        self._asked.append(number)
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(number)
+    def _wait(self, child: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Wait for the child's end or for so long, handing signals on meanwhile; says whether it has ended."""
+        deadline = time.perf_counter() + seconds
+        while True:
+            for number in self._asked[self._handed_on :]:
+                if self._handed_on == 0:
+                    self._say(self._line)
+                self._handed_on += 1
+                child.send_signal(number)  # to nobody, if it has ended
+            if _ended(child, _TICK_S):
+                return True
+            if time.perf_counter() >= deadline:
+                return False
+
+    def _idle(self, seconds: float) -> None:
+        """Wait for so long, or for a signal."""
+        deadline = time.perf_counter() + seconds
+        while not self._asked and time.perf_counter() < deadline:
+            time.sleep(_TICK_S)
 
 
 def _ended(child: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -100,7 +100,7 @@ async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) 
         if step.timeout_s is not None and not str(error):
             error = TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s")
         return await _failed(error, buffer)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a user's body raises is the attempt's failure
         return await _failed(error, buffer)
     except KeyboardInterrupt:
         raise

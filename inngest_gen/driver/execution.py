@@ -7,12 +7,11 @@ ours passes through user code at a yield; `let_go` drops the frames without runn
 
 from __future__ import annotations
 
-import functools
 import heapq
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
 from typing import Any
@@ -23,17 +22,28 @@ import anyio.lowlevel
 from inngest_gen.calls.memo import Memo
 from inngest_gen.codecs import result_decoder
 from inngest_gen.driver import held, mistakes
-from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf, Node, dismantle, forget_frames
+from inngest_gen.driver.flow import (
+    FlowNode,
+    GroupNode,
+    Leaf,
+    branch_key,
+    dismantle,
+    flow_name,
+    flow_of,
+    forget_frames,
+    join_path,
+)
 from inngest_gen.driver.history import History, Left
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
 from inngest_gen.driver.results import decoded
 from inngest_gen.driver.trampoline import Finalizer, bounce
+from inngest_gen.driver.tree import Tree
 from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Returned, Turn
 from inngest_gen.errors import DeferError, MisuseError, NonRetriableError, StepError
 from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Abort, Defer, current_sink
 from inngest_gen.intents.done import Done
-from inngest_gen.intents.group import Group, Race, Winner
+from inngest_gen.intents.group import Group
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import (
     Invoke,
@@ -56,9 +66,6 @@ _CHECK_EVERY = 128
 _UNLIMITED = 1 << 62
 _NO_MEMO: Any = object()
 _SOME_SCOPE = "cancel scope or task group"
-
-Resume = tuple[FlowNode, BaseException | None, Any]
-Start = tuple[None, GroupNode, int]
 
 
 class Execution:
@@ -86,23 +93,22 @@ class Execution:
     ) -> None:
         self.run_id: str = run_id
         self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
-        self.made: list[Step[Any]] = []
-        """Steps that were made and not yet yielded; the context's step tools append to it."""
-        self.pending: dict[str, Leaf] = {}
-        """The frontier, and while replaying the leaves whose memo is not delivered yet; by hash, in the order of their yields."""
         self.ended: Ended | None = None
         self.position: int = 0
         """How many steps have been yielded."""
         self._history = History({} if memos is None else memos, strict=strict, planned=planned or {}, memo_of=memo_of)
+        self._tree = Tree(self._history, self.lazy)
+        self.made: list[Step[Any]] = self._tree.made
+        """Steps that were made and not yet yielded; the context's step tools append to it."""
+        self.pending: dict[str, Leaf] = self._tree.pending
+        """The frontier, and while replaying the leaves whose memo is not delivered yet; by hash, in the order of their yields."""
         self._enter = enter
         self._log = self.lazy.log
         self._live = False
         self._seen: dict[str, int] = {}
         self._deliverable: list[tuple[int, str]] = []
-        self._ready: list[Resume | Start] = []
         self._moved: list[FlowNode] = []
         self._fresh: list[Leaf] = []
-        self._dropped: list[Op] = []
         self._root: FlowNode | None = None
         self._plain: Coroutine[Any, Any, Any] | None = None
         self._flows: dict[int, FlowNode] = {}
@@ -123,7 +129,7 @@ class Execution:
         if isinstance(handler, AsyncGenerator):
             root = FlowNode(handler, None, 0, "")
             self._root = root
-            self._ready.append((root, None, None))
+            self._tree.ready.append((root, None, None))
         elif inspect.iscoroutine(handler):
             self._plain = handler
         else:
@@ -189,13 +195,10 @@ class Execution:
             forget_frames(error)
         self._thrown.clear()
         self._flows.clear()
-        self.pending.clear()
-        self._ready.clear()
+        self._tree.clear()
         self._moved.clear()
         self._fresh.clear()
-        self._dropped.clear()
         self._history.memos.clear()
-        self.made.clear()
 
     # The turn.
 
@@ -223,7 +226,7 @@ class Execution:
                     leaf.reported = True
                     turn.new.append(leaf.op)
             self._fresh.clear()
-        turn.dropped, self._dropped = self._dropped, []
+        turn.dropped, self._tree.dropped = self._tree.dropped, []
         turn.ended = self.ended
 
     async def _drive(self, left: int) -> tuple[int, bool]:
@@ -232,10 +235,10 @@ class Execution:
         while self.ended is None:
             if time.perf_counter() > deadline:
                 deadline = await self._give_way()
-            if self._ready:
+            if self._tree.ready:
                 if left <= 0:
                     return 0, True
-                entry = self._ready.pop()
+                entry = self._tree.ready.pop()
                 if entry[0] is None:
                     self._start(entry[1], entry[2])
                 else:
@@ -262,7 +265,7 @@ class Execution:
         seen = self._seen
         made = self.made
         pending = self.pending
-        ready = self._ready
+        ready = self._tree.ready
         asend = flow.asend
         ending = flow.ending
         check = min(left, _CHECK_EVERY)
@@ -315,7 +318,7 @@ class Execution:
                 if made and made[-1] is intent:
                     del made[-1]
                 else:
-                    self._unmake(intent)
+                    self._tree.unmake(intent)
                 check -= 1
                 if check <= 0 < left:
                     check = min(left, _CHECK_EVERY)
@@ -369,13 +372,13 @@ class Execution:
                     error = raised
             elif isinstance(intent, Group):
                 self._moved.append(flow)
-                self._begin_group(intent, flow, 0)
+                self._tree.begin_group(intent, flow, 0)
                 return left + check, deadline
             elif isinstance(intent, AsyncGenerator):
                 error = mistakes.used_flow(intent, self._flows, held.where(flow.gen))
                 if error is None:
                     self._moved.append(flow)
-                    flow.waiting = FlowNode(intent, flow, 0, _join(flow.path, _name(intent)))
+                    flow.waiting = FlowNode(intent, flow, 0, join_path(flow.path, flow_name(intent)))
                     ready.append((flow.waiting, None, None))
                     return left + check, deadline
             else:
@@ -398,12 +401,7 @@ class Execution:
 
     def _throws(self, error: BaseException) -> None:
         self._thrown.append(error)
-        self._excuse()
-
-    def _excuse(self) -> None:
-        # An error, or the end of a loser, skips what comes after the yield: what was made before it may rightly never be yielded.
-        self.made.clear()
-        self.lazy.excuse()
+        self._tree.excuse()
 
     async def _raised(self, flow: FlowNode, error: BaseException) -> None:
         """Take what left a flow: its end, or that of this process's hold on the run."""
@@ -427,19 +425,12 @@ class Execution:
         seen[key] = 0
         return key, index
 
-    def _unmake(self, step: Step[Any]) -> None:
-        made = self.made
-        for place in range(len(made) - 1, -1, -1):
-            if made[place] is step:
-                del made[place]
-                return
-
     def _wait(self, step: Step[Any], hash: str, index: int, position: int, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
         history = self._history
         at = held.where(flow.gen)
         if history.strict and hash not in history.memos:
             history.check_unrecorded(step, hash, position, at)
-        path = parent.path if parent is flow else _join(parent.path, f"[{_key(parent, slot)}]")
+        path = parent.path if parent is flow else join_path(parent.path, f"[{branch_key(parent, slot)}]")
         leaf = self.pending[hash] = Leaf(Op(step, hash, index, position, path, at), parent, slot)
         if isinstance(parent, FlowNode):
             parent.waiting = leaf
@@ -467,15 +458,15 @@ class Execution:
         if self._history.strict:
             self._history.check_recorded(op.step, op.position, memo, op.at)
         if memo.error is not None:
-            self._settle(leaf.parent, leaf.slot, _failure(memo.error, op.step), None)
+            self._tree.settle(leaf.parent, leaf.slot, _failure(memo.error, op.step), None)
             return
         try:
             value = decoded(op.step, memo.data)
         except Exception as error:  # noqa: BLE001 - whatever a decoder raises belongs to the handler
-            self._settle(leaf.parent, leaf.slot, _undecoded(error, op.step), None)
+            self._tree.settle(leaf.parent, leaf.slot, _undecoded(error, op.step), None)
             return
         op.step.result = value
-        self._settle(leaf.parent, leaf.slot, None, value)
+        self._tree.settle(leaf.parent, leaf.slot, None, value)
 
     # The end of a flow.
 
@@ -499,7 +490,7 @@ class Execution:
         elif flow.parent is None:
             self._end_handler(flow, error)
         else:
-            self._settle(flow.parent, flow.slot, error, flow.result)
+            self._tree.settle(flow.parent, flow.slot, error, flow.result)
 
     def _end_handler(self, flow: FlowNode, error: BaseException | None) -> None:
         forgotten = None
@@ -512,59 +503,15 @@ class Execution:
             self._history.check_all_asked(self.position)
         self.ended = Returned(flow.result)
 
-    def _settle(self, parent: FlowNode | GroupNode, slot: int, error: BaseException | None, value: Any) -> None:
-        """Give the outcome of a child to its parent: a flow is resumed, a group counts it."""
-        if isinstance(parent, FlowNode):
-            parent.waiting = None
-            self._ready.append((parent, error, value))
-            return
-        if parent.over:
-            return
-        parent.children[slot] = None
-        if isinstance(parent.intent, Race):
-            self._settle_race(parent, slot, error, value)
-            return
-        if error is not None:
-            if not isinstance(error, Exception):
-                cause, error = error, RuntimeError(f"{type(error).__name__} left a branch")
-                error.__cause__ = cause
-            parent.errors.append(error)
-        parent.results[slot] = value if error is None else error
-        parent.left -= 1
-        if parent.left == 0:
-            self._settle_parallel(parent)
-
-    # Groups.
-
-    def _begin_group(self, intent: Group, parent: FlowNode | GroupNode, slot: int) -> None:
-        name = intent.kind.removeprefix("group.")
-        node = GroupNode(intent, parent, slot, _join(parent.path, name))
-        if isinstance(parent, FlowNode):
-            parent.waiting = node
-            self._unmake_branches(intent)
-        else:
-            parent.children[slot] = node
-        if not intent.branches:
-            self._settle_parallel(node)
-            return
-        self._ready.extend((None, node, place) for place in range(len(intent.branches) - 1, -1, -1))
-
-    def _unmake_branches(self, group: Group) -> None:
-        for branch in reversed(group.branches):
-            if isinstance(branch, Step):
-                self._unmake(branch)
-            elif isinstance(branch, Group):
-                self._unmake_branches(branch)
-
     def _start(self, group: GroupNode, slot: int) -> None:
         """Start one branch; those before it have gone as far as they can."""
         if group.over:
             return
         branch = group.intent.branches[slot]
-        flow = _flow_of(group)
+        flow = flow_of(group)
         if isinstance(branch, Step):
             if branch.hash is not None:
-                self._settle(group, slot, mistakes.yielded_twice(branch, held.where(flow.gen)), None)
+                self._tree.settle(group, slot, mistakes.yielded_twice(branch, held.where(flow.gen)), None)
                 return
             id = branch.id
             if id in self._seen:
@@ -575,117 +522,21 @@ class Execution:
             try:
                 hash = branch.hash = step_hash(key)
             except ValueError as error:
-                self._settle(group, slot, MisuseError(str(error), held.where(flow.gen)), None)
+                self._tree.settle(group, slot, MisuseError(str(error), held.where(flow.gen)), None)
                 return
             position = self.position
             self.position = position + 1
             self._wait(branch, hash, index, position, group, slot, flow)
         elif isinstance(branch, Group):
-            self._begin_group(branch, group, slot)
+            self._tree.begin_group(branch, group, slot)
         else:
             mistake = mistakes.used_flow(branch, self._flows, held.where(flow.gen))
             if mistake is not None:
-                self._settle(group, slot, mistake, None)
+                self._tree.settle(group, slot, mistake, None)
                 return
-            child = FlowNode(branch, group, slot, _join(group.path, f"[{_key(group, slot)}]/{_name(branch)}"))
+            child = FlowNode(branch, group, slot, join_path(group.path, f"[{branch_key(group, slot)}]/{flow_name(branch)}"))
             group.children[slot] = child
-            self._ready.append((child, None, None))
-
-    def _settle_parallel(self, group: GroupNode) -> None:
-        group.over = True
-        intent = group.intent
-        if group.errors and not getattr(intent, "return_exceptions", False):
-            count, total = len(group.errors), len(intent.branches)
-            # In the order of the branches, not of their failures.
-            failed = set(map(id, group.errors))
-            errors = [result for result in group.results if id(result) in failed]
-            self._settle(group.parent, group.slot, ExceptionGroup(f"{count} of {total} branches of {intent.kind} failed", errors), None)
-            return
-        value: Any = dict(zip(intent.keys, group.results, strict=True)) if intent.named else tuple(group.results)
-        self._settle(group.parent, group.slot, None, value)
-
-    def _settle_race(self, group: GroupNode, slot: int, error: BaseException | None, value: Any) -> None:
-        group.over = True
-        losers = [child for child in group.children if child is not None]
-        failed: list[Exception] = []
-
-        def settle() -> None:
-            group.children.clear()
-            if failed:
-                every = [*([error] if isinstance(error, Exception) else []), *failed]
-                self._settle(
-                    group.parent, group.slot, ExceptionGroup("branches that lost group.race failed while they were ended", every), None
-                )
-            elif error is not None:
-                self._settle(group.parent, group.slot, error, None)
-            else:
-                self._settle(group.parent, group.slot, None, Winner(group.intent.keys[slot], value))
-
-        # No loser goes on while those before it clean up.
-        for loser in losers:
-            self._stop(loser)
-        self._end_all(losers, failed, settle)
-
-    # How a branch is ended from outside. It may be ended again by an outer race while it cleans up: then the new order takes the old one's place.
-
-    def _stop(self, node: Node) -> None:
-        """Drop the unfinished steps below a node, those of a clean-up that is under way apart."""
-        todo = [node]
-        while todo:
-            one = todo.pop()
-            if isinstance(one, Leaf):
-                self._drop_leaf(one)
-            elif isinstance(one, GroupNode):
-                one.over = True
-                todo += [child for child in reversed(one.children) if child is not None]
-            elif one.ending is None and one.waiting is not None:
-                todo.append(one.waiting)
-
-    def _drop_leaf(self, leaf: Leaf) -> None:
-        op = leaf.op
-        if self.pending.get(op.hash) is leaf:
-            del self.pending[op.hash]
-            self._history.lose(op.hash)
-            if leaf.reported:
-                self._dropped.append(op)
-
-    def _end_all(self, nodes: list[Node], failed: list[Exception], then: Callable[[], None]) -> None:
-        """End nodes in order, each fully (its clean-up steps included) before the next; then call `then`."""
-        _Ending(self._end, iter(nodes), failed, then).go_on()
-
-    def _end(self, node: Node, failed: list[Exception], then: Callable[[], None]) -> None:
-        """End a node, innermost flows first; put what its clean-up raises into `failed`, and call `then` when it is over."""
-        while isinstance(node, FlowNode) and node.started and not node.ended and node.ending is None:
-            then = functools.partial(self._throw_exit, node, failed, then)
-            if node.waiting is None:
-                self._unready(node)
-                then()
-                return
-            node = node.waiting
-        if isinstance(node, Leaf):
-            self._drop_leaf(node)
-            then()
-        elif isinstance(node, GroupNode):
-            node.over = True
-            self._end_all([child for child in node.children if child is not None], failed, then)
-        elif node.ended:
-            then()
-        elif node.started:
-            node.ender = failed, then  # it is ending already: let its clean-up finish
-        else:
-            node.ended = True
-            self._unready(node)
-            then()
-
-    def _throw_exit(self, flow: FlowNode, failed: list[Exception], then: Callable[[], None]) -> None:
-        flow.waiting = None
-        flow.ender = failed, then
-        flow.ending = GeneratorExit()
-        self._excuse()
-        self._ready.append((flow, flow.ending, None))
-
-    def _unready(self, flow: FlowNode) -> None:
-        self._ready[:] = [entry for entry in self._ready if entry[0] is not flow]
+            self._tree.ready.append((child, None, None))
 
     # Mistakes only a look at the frames can tell.
 
@@ -714,21 +565,21 @@ class Execution:
         if flow.warned:
             # It caught the error and yielded under its scope again: no error will do, and left alone it could go on for ever.
             flow.result = None
-            self._end(flow, [], lambda: self._outcome(flow, error))
+            self._tree.end(flow, [], lambda: self._outcome(flow, error))
             return
         flow.warned = True
 
         def throw() -> None:
             flow.waiting = None
-            self._ready.append((flow, error, None))
+            self._tree.ready.append((flow, error, None))
 
-        self._end(waiting, [], throw)
+        self._tree.end(waiting, [], throw)
 
     def _outcome(self, flow: FlowNode, error: Exception) -> None:
         if flow.parent is None:
             self.ended = Raised(error, final=True)
         else:
-            self._settle(flow.parent, flow.slot, error, None)
+            self._tree.settle(flow.parent, flow.slot, error, None)
 
     # Resources, cancellation, plain handlers.
 
@@ -782,41 +633,6 @@ class Execution:
         self._live = True
 
 
-class _Ending:
-    """Ends nodes one after the other, however long each takes."""
-
-    __slots__ = ("_end", "_ended", "_failed", "_inside", "_nodes", "_then")
-
-    def __init__(
-        self,
-        end: Callable[[Node, list[Exception], Callable[[], None]], None],
-        nodes: Iterator[Node],
-        failed: list[Exception],
-        then: Callable[[], None],
-    ) -> None:
-        self._end = end
-        self._nodes = nodes
-        self._failed = failed
-        self._then = then
-        self._inside = False
-        self._ended = False
-
-    def go_on(self) -> None:
-        """End the next node; called back when it is over."""
-        self._ended = True
-        if self._inside:  # called back at once: the loop below goes on, or thousands of losers would be as many calls deep
-            return
-        self._inside = True
-        while self._ended:
-            self._ended = False
-            node = next(self._nodes, None)
-            if node is None:
-                self._then()
-                return
-            self._end(node, self._failed, self.go_on)
-        self._inside = False
-
-
 def is_final(error: BaseException) -> bool:
     """Say whether no further attempt of the handler can help: misuse, NonRetriableError, or nothing but memoized step errors."""
     if isinstance(error, BaseExceptionGroup):
@@ -842,24 +658,3 @@ def _beyond_exit(error: BaseException) -> BaseException | None:
 def _undecoded(error: Exception, step: Step[Any]) -> Exception:
     error.add_note(f"while decoding the result of {describe(step)}")
     return error
-
-
-def _flow_of(node: FlowNode | GroupNode) -> FlowNode:
-    while isinstance(node, GroupNode):
-        node = node.parent
-    return node
-
-
-def _key(group: FlowNode | GroupNode, slot: int) -> int | str:
-    return group.intent.keys[slot] if isinstance(group, GroupNode) else slot
-
-
-def _name(generator: Any) -> str:
-    name: str = getattr(generator, "__name__", type(generator).__name__)
-    return name
-
-
-def _join(path: str, part: str) -> str:
-    if not path:
-        return part
-    return f"{path}{part}" if part.startswith("[") else f"{path}/{part}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from typing import Any
 
 from inngest_gen.driver.turn import Op
@@ -120,3 +120,63 @@ def forget_frames(error: BaseException) -> None:
         todo += [one.__cause__, one.__context__]
         if isinstance(one, BaseExceptionGroup):
             todo += one.exceptions
+
+
+class Ending:
+    """Ends nodes one after the other, however long each takes."""
+
+    __slots__ = ("_end", "_ended", "_failed", "_inside", "_nodes", "_then")
+
+    def __init__(
+        self,
+        end: Callable[[Node, list[Exception], Callable[[], None]], None],
+        nodes: Iterator[Node],
+        failed: list[Exception],
+        then: Callable[[], None],
+    ) -> None:
+        self._end = end
+        self._nodes = nodes
+        self._failed = failed
+        self._then = then
+        self._inside = False
+        self._ended = False
+
+    def go_on(self) -> None:
+        """End the next node; called back when it is over."""
+        self._ended = True
+        if self._inside:  # called back at once: the loop below goes on, or thousands of losers would be as many calls deep
+            return
+        self._inside = True
+        while self._ended:
+            self._ended = False
+            node = next(self._nodes, None)
+            if node is None:
+                self._then()
+                return
+            self._end(node, self._failed, self.go_on)
+        self._inside = False
+
+
+def flow_of(node: FlowNode | GroupNode) -> FlowNode:
+    """Give the flow that yielded a group, or that is the node itself."""
+    while isinstance(node, GroupNode):
+        node = node.parent
+    return node
+
+
+def branch_key(group: FlowNode | GroupNode, slot: int) -> int | str:
+    """Give the index or name of a branch."""
+    return group.intent.keys[slot] if isinstance(group, GroupNode) else slot
+
+
+def flow_name(generator: Any) -> str:
+    """Give the name of a sub-flow's function."""
+    name: str = getattr(generator, "__name__", type(generator).__name__)
+    return name
+
+
+def join_path(path: str, part: str) -> str:
+    """Extend the path of a node: "parallel[0]/quote"."""
+    if not path:
+        return part
+    return f"{path}{part}" if part.startswith("[") else f"{path}/{part}"

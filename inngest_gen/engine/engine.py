@@ -116,6 +116,7 @@ class Engine:
         self._codes: dict[str, str] = {}
         self._jobs = 0
         self._state: Literal["new", "open", "stopping", "closed"] = "new"
+        self._readable = False
         self._stop_by: float | None = None
         self._serving: anyio.CancelScope | None = None
 
@@ -140,6 +141,7 @@ class Engine:
             self._lock.release()
             raise
         self._reading = anyio.Lock()
+        self._readable = True
         self.threads: Threads = Threads()
         self._timer_news = anyio.Event()
         self._start_news = anyio.Event()
@@ -192,9 +194,11 @@ class Engine:
         finally:
             self.threads.close()
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._writer.close)
+                # The last connection to close moves the write-ahead log into the database: let it be the one that may write.
                 async with self._reading:
+                    self._readable = False
                     self._reader.close()
+                await anyio.to_thread.run_sync(self._writer.close)
             self._state = "closed"
             if self._unlisten is not None:
                 self._unlisten()
@@ -618,12 +622,15 @@ class Engine:
         return effects
 
     async def _read(self, read: Callable[[Reader], T], size: Callable[[Reader], int] | None = None) -> T:
-        if self._state in {"new", "closed"}:
+        if not self._readable:
             self._check_open()
+            raise EngineError(_STOPPED)
         # A few rows are read in 30 us, a hop to a thread and back costs 200: only what is large, or its size unknown, goes there.
         if size is not None and not self._reading.locked() and size(self._reader) <= _FEW_ROWS:
             return read(self._reader)
         async with self._reading:
+            if not self._readable:
+                raise EngineError(_STOPPED)
             return await anyio.to_thread.run_sync(read, self._reader)
 
     def _check_open(self) -> None:

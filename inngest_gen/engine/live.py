@@ -193,12 +193,12 @@ class LiveRun:
             if taken_up and not self._changed:
                 taken_up = False
                 self._end_forgotten_waits(execution)
+            for op in turn.dropped:
+                self._abandon(op)
             if turn.ended is not None:
                 if not await self._end(turn.ended, execution):
                     return
                 continue
-            for op in turn.dropped:
-                self._abandon(op)
             if turn.new:
                 self._got_further()
             for op in turn.new:
@@ -239,6 +239,8 @@ class LiveRun:
                 continue  # it ended before this run was read from the file, so the record has it already
             self._waiting.discard(hash)
             if memo is not None:
+                if not own and hash in execution.pending:
+                    self._tell_waited(execution.pending[hash].op, memo)
                 execution.resolve(hash, memo)
             elif hash in execution.pending:
                 self._in_flight[hash] = anyio.CancelScope()
@@ -715,6 +717,12 @@ class LiveRun:
             error=None if failure is None else failure.error(),
             due=due,
         )
+
+    def _tell_waited(self, op: Op, memo: Memo) -> None:
+        if memo.error is None:
+            self._tell("step.completed", op=op)
+        else:
+            self._tell("step.failed", op=op, attempt=0, failure=Failure.of(memo.error))
 
     def _tell_lazy(self, lazy: Sequence[LazyOp]) -> None:
         for op in lazy:

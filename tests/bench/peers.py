@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from tests.bench import restart
 from tests.bench.__main__ import LOOPS, parser
+from tests.bench.durable import share
 from tests.bench.figure import Figure, number, of_samples, ratios
 from tests.bench.report import Report
 from tests.bench.side import Side
@@ -62,7 +63,7 @@ class Peers:
     def steps(self) -> Iterator[Figure]:
         """Sequential steps in one run: async against async, sync against sync."""
         count = self._size.steps
-        for kind, threads, limit in (("async", False, 4), ("sync", True, None)):
+        for kind, threads, limit in (("async", False, 4.0), ("sync", True, None)):
             with ExitStack() as stack:
                 dbos, ours = self._open(stack, f"steps-{kind}")
                 theirs: list[float] = []
@@ -77,9 +78,13 @@ class Peers:
             for loop in ours:
                 yield of_samples(
                     ratios(rates[loop], theirs),
-                    name=f"peers-steps-{kind}-{loop}", what=f"{count} sequential {kind} steps, of DBOS's rate", loop=loop, unit="x", limit=limit,
+                    name=f"peers-steps-{kind}-{loop}",
+                    what=f"{count} sequential {kind} steps, of DBOS's rate",
+                    loop=loop,
+                    unit="x",
+                    limit=limit and limit * share(loop),
                     detail=_both(rates[loop], theirs, "steps/s"),
-                )  # fmt: skip
+                )
 
     def burst(self) -> Iterator[Figure]:
         """Runs of 3 steps, all started at once."""
@@ -99,9 +104,14 @@ class Peers:
         for loop in ours:
             yield of_samples(
                 ratios(rates[loop], theirs),
-                name=f"peers-burst-{loop}", what=f"{runs:,} runs of 3 steps started at once, of DBOS's rate", loop=loop, unit="x", limit=20, aim=40,
+                name=f"peers-burst-{loop}",
+                what=f"{runs:,} runs of 3 steps started at once, of DBOS's rate",
+                loop=loop,
+                unit="x",
+                limit=20 * share(loop),
+                aim=40 * share(loop),
                 detail=f"{_both(rates[loop], theirs, 'runs/s')} ({_form(threads)})",
-            )  # fmt: skip
+            )
 
     def latency(self) -> Iterator[Figure]:
         """A run of one step on an idle engine: from the event to its end; of DBOS, a direct call."""
@@ -123,9 +133,14 @@ class Peers:
         for loop in ours:
             yield of_samples(
                 ratios(medians[loop], theirs[threads]),
-                name=f"peers-latency-{loop}", what="one-step run, p50, of DBOS's direct call", loop=loop, unit="x", better="less", limit=1 / 3,
+                name=f"peers-latency-{loop}",
+                what="one-step run, p50, of DBOS's direct call",
+                loop=loop,
+                unit="x",
+                better="less",
+                limit=1 / 3 / share(loop),
                 detail=f"{_both([s * 1e3 for s in medians[loop]], [s * 1e3 for s in theirs[threads]], 'ms')} ({_form(threads)})",
-            )  # fmt: skip
+            )
 
     def restart(self) -> Iterator[Figure]:
         """Recovery of runs that a kill left in their second step."""
@@ -144,9 +159,15 @@ class Peers:
         for loop in self._loops:
             yield of_samples(
                 ratios(ours[loop], theirs),
-                name=f"peers-restart-{loop}", what=f"restart with {runs:,} unfinished runs, of DBOS's time", loop=loop, unit="x", better="less",
-                limit=0.1, aim=0.05, detail=f"{_both(ours[loop], theirs, 's')} ({_form(threads)})",
-            )  # fmt: skip
+                name=f"peers-restart-{loop}",
+                what=f"restart with {runs:,} unfinished runs, of DBOS's time",
+                loop=loop,
+                unit="x",
+                better="less",
+                limit=0.1 / share(loop),
+                aim=0.05 / share(loop),
+                detail=f"{_both(ours[loop], theirs, 's')} ({_form(threads)})",
+            )
 
     def _recover_dbos(self, directory: pathlib.Path, runs: int, *, threads: bool) -> float:
         directory.mkdir()

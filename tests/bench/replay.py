@@ -90,13 +90,19 @@ def call_body(count: int) -> bytes:
             "events": [event],
             "steps": {hash: {"type": "data", "data": {"i": place, "ok": True}} for place, hash in enumerate(hashes)},
             "ctx": {
-                "run_id": _RUN_ID, "fn_id": "00000000-0000-4000-8000-000000000000", "attempt": 0, "max_attempts": 4, "qi_id": "",
-                "stack": {"stack": hashes, "current": count}, "disable_immediate_execution": False, "use_api": False,
+                "run_id": _RUN_ID,
+                "fn_id": "00000000-0000-4000-8000-000000000000",
+                "attempt": 0,
+                "max_attempts": 4,
+                "qi_id": "",
+                "stack": {"stack": hashes, "current": count},
+                "disable_immediate_execution": False,
+                "use_api": False,
             },
             "version": 1,
             "use_api": False,
         }
-    )  # fmt: skip
+    )
 
 
 async def replay(function: Function, call: dict[str, Any]) -> bytes:
@@ -163,19 +169,29 @@ def measure(loops: Sequence[str], sizes: Sequence[int] = SIZES, rounds: int = 40
             )
             figure = of_samples(
                 ratios(ours, theirs),
-                name=f"replay-{count}-{loop}", what=f"replay of {count:,} memoized steps, of the floor's time", loop=loop, unit="x",
-                better="less", limit=3 if count == 1_000 else None, aim=2.2 if count == 1_000 else None,
+                name=f"replay-{count}-{loop}",
+                what=f"replay of {count:,} memoized steps, of the floor's time",
+                loop=loop,
+                unit="x",
+                better="less",
+                limit=3 if count == 1_000 else None,
+                aim=2.2 if count == 1_000 else None,
                 detail=f"{_us(ours)} a step, floor {_us(theirs)}",
-            )  # fmt: skip
+            )
             yield figure
             if loop == loops[0]:
                 first = first or figure.value
                 worst = max(worst, figure.value)
     if first is not None:
         yield Figure(
-            name="replay-growth", what=f"that ratio at its greatest, of that at {sizes[0]:,}", value=worst / first, unit="x", better="less",
-            limit=_GROWTH, detail="not to grow; a tenth is left for noise",
-        )  # fmt: skip
+            name="replay-growth",
+            what=f"that ratio at its greatest, of that at {sizes[0]:,}",
+            value=worst / first,
+            unit="x",
+            better="less",
+            limit=_GROWTH,
+            detail="not to grow; a tenth is left for noise",
+        )
     count = 1_000
     kinds = {"dataclass": to_dataclass, "pydantic model": to_model}
     sides: list[Replay] = [lambda call, function=function: replay(function, call) for function in (plain, *kinds.values())]  # type: ignore[misc]
@@ -183,6 +199,10 @@ def measure(loops: Sequence[str], sizes: Sequence[int] = SIZES, rounds: int = 40
     for kind, samples in zip(kinds, decoded, strict=True):
         yield of_samples(
             [(one - other) * 1e6 for one, other in zip(samples, bare, strict=True)],
-            name=f"replay-{kind.split()[-1]}", what=f"the result decoded into a {kind}, more a step", unit="us", better="less", limit=2,
+            name=f"replay-{kind.split()[-1]}",
+            what=f"the result decoded into a {kind}, more a step",
+            unit="us",
+            better="less",
+            limit=2,
             detail=f"{_us(samples)} a step, plain {_us(bare)}",
-        )  # fmt: skip
+        )

@@ -46,7 +46,7 @@ class Report:
                 continue
             spread = "" if figure.low is None or figure.high is None else f"[{number(figure.low)} .. {number(figure.high)}]"
             value = f"{number(figure.value)} {figure.unit}".rstrip()
-            line = f"  {figure.what:<62} {figure.loop:<8} {value:>9}  {spread:<18} {figure.target:<17} {figure.verdict:<9} {figure.detail}"
+            line = f"  {figure.what:<68} {figure.loop:<8} {value:>9}  {spread:<18} {figure.target:<19} {figure.verdict:<9} {figure.detail}"
             print(line.rstrip(), flush=True)
 
     def end(self) -> None:

@@ -32,7 +32,12 @@ def measure(loops: Sequence[str], directory: pathlib.Path, runs: int = 1_000, ro
             taken[loop].append(recover(directory / f"{loop}-{turn}", loop, runs))
     for loop in loops:
         yield of_samples(
-            taken[loop], name=f"restart-{loop}", what=f"restart with {runs:,} unfinished runs until all are done", loop=loop, unit="s",
-            better="less", detail="its target is in bench-peers",
-        )  # fmt: skip
+            taken[loop],
+            name=f"restart-{loop}",
+            what=f"restart with {runs:,} unfinished runs until all are done",
+            loop=loop,
+            unit="s",
+            better="less",
+            detail="its target is in bench-peers",
+        )
     yield from compared("restart", "restart", taken, times=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from tests.bench.durable import compared
+from tests.bench.durable import compared, share
 from tests.bench.figure import Figure, of_samples
 from tests.bench.side import Side
 
@@ -34,9 +34,13 @@ def measure(loops: Sequence[str], directory: pathlib.Path, runs: int = 100_000, 
         after = side.ask("memory")
     yield of_samples(
         [(after - before) / _MB],
-        name="sleepers-memory", what=f"{runs:,} runs put to sleep, over the idle engine before", unit="MB", better="less", limit=60,
+        name="sleepers-memory",
+        what=f"{runs:,} runs put to sleep, over the idle engine before",
+        unit="MB",
+        better="less",
+        limit=60,
         detail=f"{before / _MB:.0f} MB before; made at {runs / seconds:,.0f} runs/s",
-    )  # fmt: skip
+    )
     taken: dict[str, list[float]] = {loop: [] for loop in loops}
     over: list[float] = []
     idle = 0
@@ -61,11 +65,19 @@ def measure(loops: Sequence[str], directory: pathlib.Path, runs: int = 100_000, 
             shutil.rmtree(own)
     yield of_samples(
         over,
-        name="sleepers-reopened", what=f"an engine opened on {runs:,} sleeping runs, over an idle one", unit="MB", better="less", limit=60,
+        name="sleepers-reopened",
+        what=f"an engine opened on {runs:,} sleeping runs, over an idle one",
+        unit="MB",
+        better="less",
+        limit=60,
         detail=f"{idle / _MB:.0f} MB idle",
-    )  # fmt: skip
+    )
     for loop in loops:
         yield of_samples(
-            taken[loop], name=f"sleepers-wake-{loop}", what=f"{due:,} of them due at once wake, runs a second", loop=loop, limit=1000
+            taken[loop],
+            name=f"sleepers-wake-{loop}",
+            what=f"{due:,} of them due at once wake, runs a second",
+            loop=loop,
+            limit=1000 * share(loop),
         )
     yield from compared("sleepers-wake", "waking", taken)

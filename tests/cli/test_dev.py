@@ -135,11 +135,12 @@ def test_requests_wait_while_it_reloads(shop: pathlib.Path) -> None:
             assert waiting.recv(12).startswith(b"HTTP/1.")
 
 
-def test_ctrl_c_while_it_waits_for_a_change(shop: pathlib.Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_while_it_waits_for_a_change(shop: pathlib.Path, number: signal.Signals, status: int) -> None:
     with dev(shop) as running:
         (shop / "shop.py").write_text("1 / 0\n")
         running.until("waiting for a change")
-        assert running.stop() == 130
+        assert running.stop(number) == status
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ async def handler(ctx: ig.Context) -> ig.Flow:
     yield quote(ctx, named.result)  # error
     paid = ctx.step.wait_for_event("paid", "payment/received", timeout="1d")
     yield paid
-    paid.result.data["amount"]  # error
+    event: ig.Event = paid.result  # error
     winner: ig.Winner[int] = yield ctx.group.race(ctx.step.run("name", name, "a"))
     winner.value.upper()  # error
     yield name("not an intent")  # error

@@ -78,6 +78,8 @@ async def handler(ctx: ig.Context) -> ig.Flow:
     assert_type(ctx.step.send_signal("22", "go", {"a": 1}).result, bool)
     assert_type(ctx.step.invoke("23", "other", {"a": 1}).result, Any)
 
+    yield flow("a")
+    yield ctx.group.parallel(flow("a"), ctx.group.race(a=flow("a"), b=ctx.step.sleep("1", 1)))
     step: ig.Step[Order] = ctx.step.run(ig.Id("24", name="Load"), coroutine, id="a")
     order = yield step
     assert_type(order, Any)

@@ -24,6 +24,8 @@ _TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, s
 
 def lock(path: pathlib.Path) -> FileLock:
     """Take the file for this process; the kernel gives it back when the process ends, however it ends. Raises EngineLocked, StoreError."""
+    if not path.absolute().parent.is_dir():
+        raise StoreError(f"{path}: the directory {path.absolute().parent} does not exist: make it first, or name another file")
     held = FileLock(f"{path}.lock", thread_local=False)
     try:
         held.acquire(timeout=0)

@@ -110,7 +110,7 @@ class Writer:
             for job in batch:
                 try:
                     job.done(job)
-                except Exception:
+                except Exception:  # noqa: BLE001 - one run's defect must not keep the others from their results
                     self._log.exception("what follows from a commit failed by a defect of the engine")
 
         try:
