@@ -622,7 +622,7 @@ async def test_a_callable_may_be_async(fn: Any, name: str) -> None:
 
 
 async def test_a_callable_that_turns_out_to_be_async_is_found_out() -> None:
-    schema = Schema.of(lambda data: slow_look(data))  # noqa: PLW0108
+    schema = Schema.of(lambda data: slow_look(data))
     assert not schema.is_async
     with pytest.raises(SchemaError, match="it is asynchronous"):
         schema.check({"to": "a"})

@@ -159,9 +159,7 @@ class LiveRun:
             self._prelude.append(lambda tx, _: tx.set_codes(record.run, ""))
         call = CallRequest(
             run_id=record.id,
-            events=(
-                record.event if record.kind != "defer" else _without_engines_key(record),
-            ),
+            events=(record.event if record.kind != "defer" else _without_engines_key(record),),
             attempt=record.attempt,
             max_attempts=self._max_attempts,
             error=record.error(),

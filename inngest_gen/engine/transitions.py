@@ -424,7 +424,6 @@ class Transitions:
         effects.then.append(Reopened(row["run"]))
         return effects
 
-
     def _forget_failures(self, tx: Tables, run: int) -> bool:
         """Turn the failures that ended a run into history, so that their steps are tried again; those the handler caught stay. Says if any."""
         told = tx.last(run, "handler")

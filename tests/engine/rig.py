@@ -22,13 +22,17 @@ def engine(path: pathlib.Path, *apps: ig.App, **options: Any) -> ig.Engine:
     return ig.Engine(path, apps=apps, **options)
 
 
-async def run(path: pathlib.Path, app: ig.App, event: str | ig.Event = "go", data: dict[str, Any] | None = None, **options: Any) -> list[ig.Run]:
+async def run(
+    path: pathlib.Path, app: ig.App, event: str | ig.Event = "go", data: dict[str, Any] | None = None, **options: Any
+) -> list[ig.Run]:
     """Send one event to an engine of its own and wait for all that it causes."""
     async with engine(path, app, **options) as its_engine:
         return await its_engine.run(event if isinstance(event, ig.Event) else ig.Event(event, data), timeout=PATIENCE_S)
 
 
-async def run_one(path: pathlib.Path, app: ig.App, event: str | ig.Event = "go", data: dict[str, Any] | None = None, **options: Any) -> ig.Run:
+async def run_one(
+    path: pathlib.Path, app: ig.App, event: str | ig.Event = "go", data: dict[str, Any] | None = None, **options: Any
+) -> ig.Run:
     """The same, where the event causes one run."""
     [one] = await run(path, app, event, data, **options)
     return one

@@ -105,7 +105,9 @@ class TestChangedCode:
         assert versions.calls == []
 
     async def test_a_change_in_a_sub_flow_is_a_change(self, versions: Versions) -> None:
-        sub = "async def sub(ctx):\n    x = yield ctx.step.run({0}, body, {0})\n    yield ctx.step.sleep('nap', '1h')\n    yield ig.Done(x)\n"
+        sub = (
+            "async def sub(ctx):\n    x = yield ctx.step.run({0}, body, {0})\n    yield ctx.step.sleep('nap', '1h')\n    yield ig.Done(x)\n"
+        )
         lines = ("x = yield sub(ctx)", "yield ig.Done(x)")
         await versions.deploy(handler(*lines, before=sub.format("'old'")))
         one = await versions.deploy(handler(*lines, before=sub.format("'new'")))

@@ -214,7 +214,9 @@ class TestEvents:
         one = await run_one(path, app)
         assert outcome(one) == ("TooLarge", "the result of function 'f' has 5,000,002 bytes; the limit is 4,194,304")
 
-    @pytest.mark.parametrize("event", [ig.Event("nan", {"x": float("nan")}), ig.Event("set", {"x": {1}}), ig.Event("meta", meta={"x": {1}})])
+    @pytest.mark.parametrize(
+        "event", [ig.Event("nan", {"x": float("nan")}), ig.Event("set", {"x": {1}}), ig.Event("meta", meta={"x": {1}})]
+    )
     async def test_what_is_no_json_is_refused(self, path: pathlib.Path, event: ig.Event) -> None:
         async with engine(path, ig.App("shop")) as its_engine:
             with pytest.raises(ig.NotJSON, match=event.name):

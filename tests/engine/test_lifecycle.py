@@ -514,7 +514,19 @@ class TestWaitingForRuns:
 
         runs = await run(path, app)
         names = sorted(one.function_id.removeprefix("shop-") for one in runs)
-        assert names == ["alarmed", "callee", "callee-failure", "child", "f", "finished", "finished", "finished", "finished", "finished", "later"]
+        assert names == [
+            "alarmed",
+            "callee",
+            "callee-failure",
+            "child",
+            "f",
+            "finished",
+            "finished",
+            "finished",
+            "finished",
+            "finished",
+            "later",
+        ]
         assert all(one.has_ended for one in runs)
         assert [one.id for one in runs] == sorted(one.id for one in runs)
 

@@ -91,7 +91,8 @@ def shop(calls: list[str], ends: list[str]) -> ig.App:
         yield ctx.step.sleep("nap", 10)
         legs = yield ctx.group.parallel(leg(ctx, "x"), leg(ctx, "y"))
         ids, event = yield ctx.group.parallel(
-            ctx.step.send_event("send", ig.Event("child", id=f"child of {ctx.run_id}")), ctx.step.wait_for_event("wait", "child", timeout="1d")
+            ctx.step.send_event("send", ig.Event("child", id=f"child of {ctx.run_id}")),
+            ctx.step.wait_for_event("wait", "child", timeout="1d"),
         )
         called = yield ctx.step.invoke("call", callee)
         winner = yield ctx.group.race(ctx.step.sleep("slow", "1h"), leg(ctx, "fast"))
@@ -106,7 +107,23 @@ def shop(calls: list[str], ends: list[str]) -> ig.App:
 
 EXPECTED = ["a", "x 2", "y 2", True, "callee", 1]
 BODIES = sorted(
-    ["a", "flaky", "flaky", "defers", "x 1", "y 1", "x 2", "y 2", "child", "callee", "fast 1", "fast 2", "finally", "note handler", "note body"]
+    [
+        "a",
+        "flaky",
+        "flaky",
+        "defers",
+        "x 1",
+        "y 1",
+        "x 2",
+        "y 2",
+        "child",
+        "callee",
+        "fast 1",
+        "fast 2",
+        "finally",
+        "note handler",
+        "note body",
+    ]
 )
 
 
@@ -257,9 +274,7 @@ async def test_a_sleep_that_passed_while_nobody_was_there_is_over_at_the_start(p
         assert (await its_engine.wait(one.id)).output == "awake"
 
 
-async def test_functions_that_vanished_leave_their_runs_alone_with_a_warning(
-    path: pathlib.Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_functions_that_vanished_leave_their_runs_alone_with_a_warning(path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
     def app(*names: str) -> ig.App:
         shop = ig.App("shop")
         for name in names:

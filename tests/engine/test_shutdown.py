@@ -407,7 +407,9 @@ class TestOneEngineAFile:
 
 
 def start(mode: str, loop: str, path: pathlib.Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, str(PROGRAM), mode, loop, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), mode, loop, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_for(process: subprocess.Popen[str], word: str, times: int = 1) -> None:
@@ -427,7 +429,9 @@ def look(path: pathlib.Path) -> list[ig.Run]:
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 class TestSignals:
-    @pytest.mark.parametrize(("mode", "number", "word"), [("finishing", signal.SIGINT, "interrupted"), ("sigterm", signal.SIGTERM, "terminated")])
+    @pytest.mark.parametrize(
+        ("mode", "number", "word"), [("finishing", signal.SIGINT, "interrupted"), ("sigterm", signal.SIGTERM, "terminated")]
+    )
     def test_running_steps_finish_and_are_kept(self, loop: str, mode: str, number: int, word: str, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "shop.db"
         with start(mode, loop, path) as process:

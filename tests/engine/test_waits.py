@@ -312,7 +312,6 @@ class TestSendEvent:
         assert one.error.name == name
         assert words in one.error.message
 
-
     async def test_what_a_step_sends_to_its_own_run_settles_in_the_order_of_the_record(self, path: pathlib.Path) -> None:
         # The wait's result is recorded before that of the step which ends it: live the race must go as in a replay.
         app = ig.App("shop")
@@ -530,9 +529,7 @@ class TestInvoke:
             await its_engine.cancel(of(runs, "slow").id)
             assert (await its_engine.wait(of(runs, "f").id)).output["name"] == "InvokedRunCancelled"
 
-    @pytest.mark.parametrize(
-        ("data", "name"), [([1], "TypeError"), ("text", "TypeError"), ({"x": "y" * 4 * 1024 * 1024}, "TooLarge")]
-    )
+    @pytest.mark.parametrize(("data", "name"), [([1], "TypeError"), ("text", "TypeError"), ({"x": "y" * 4 * 1024 * 1024}, "TooLarge")])
     async def test_data_that_is_no_object_or_too_large_fails_the_step(self, path: pathlib.Path, data: Any, name: str) -> None:
         app = ig.App("shop")
 

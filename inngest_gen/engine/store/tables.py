@@ -64,7 +64,8 @@ class Tables:
     def started(self, run: int, now: float, codes: str) -> None:
         """Note the run's first turn, unless it was cancelled in the meantime."""
         self._run(
-            "UPDATE runs SET status = 'running', started = coalesce(started, ?), codes = ? WHERE run = ? AND ended IS NULL", (now, codes, run)
+            "UPDATE runs SET status = 'running', started = coalesce(started, ?), codes = ? WHERE run = ? AND ended IS NULL",
+            (now, codes, run),
         )
 
     def has_ended(self, run: int) -> bool:

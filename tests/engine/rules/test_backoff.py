@@ -23,7 +23,9 @@ def test_jitter_spreads() -> None:
 
 
 @given(st.integers(0, 30), st.floats(0, 1e6), st.floats(0, 1e6), st.floats(-1e6, 1e6))
-def test_what_was_asked_for_beats_what_was_declared_and_is_never_in_the_past(failed: int, declared: float, asked: float, shift: float) -> None:
+def test_what_was_asked_for_beats_what_was_declared_and_is_never_in_the_past(
+    failed: int, declared: float, asked: float, shift: float
+) -> None:
     def when(**asked: float | None) -> float:
         return next_attempt(failed, "k", NOW, **{"backoff": lambda _: declared, "retry_in": None, "retry_at": None, **asked})  # type: ignore[arg-type]
 

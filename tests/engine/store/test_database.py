@@ -94,7 +94,9 @@ class TestVersions:
             assert connection.execute("SELECT n FROM two").fetchall() == [(2,), (3,)]
             assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION + 2,)
 
-    async def test_a_migration_that_fails_leaves_the_file_at_a_whole_version(self, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_migration_that_fails_leaves_the_file_at_a_whole_version(
+        self, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async with engine(path, shop()):
             pass
         with monkeypatch.context() as patch:
@@ -354,7 +356,9 @@ class TestFullDisk:
 
         def pages(its_engine: ig.Engine, more: int) -> None:
             its_engine._writer.submit(
-                lambda tx: tx.connection.execute(f"PRAGMA max_page_count = {tx.connection.execute('PRAGMA page_count').fetchone()[0] + more}"),
+                lambda tx: tx.connection.execute(
+                    f"PRAGMA max_page_count = {tx.connection.execute('PRAGMA page_count').fetchone()[0] + more}"
+                ),
                 lambda _: None,
             )
 
