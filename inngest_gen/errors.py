@@ -247,10 +247,7 @@ class UnsupportedOption(EngineError):
         self.option: str = option
 
     def __str__(self) -> str:
-        return (
-            f"function {self.function!r} declares {self.option}, which the embedded engine does not honour yet: remove it,"
-            " or serve the app to an Inngest server"
-        )
+        return f"function {self.function!r} declares {self.option}, which the embedded engine does not honour yet: remove it"
 
 
 class RunNotFound(EngineError):

@@ -34,9 +34,15 @@ class Failure:
             cause = None if error.cause is None or depth >= _CAUSES else cls.of(error.cause, depth=depth + 1)
             return cls(name=error.name, message=error.message, stack=error.stack, cause=cause, no_retry=no_retry or error.no_retry)
         before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        message = _text(error)
+        if isinstance(error, BaseExceptionGroup):
+            # What failed is in the members: the group's own text only counts them.
+            members = [_text(one) if isinstance(one, StepError) else f"{type(one).__name__}: {_text(one)}" for one in error.exceptions]
+            message = f"{error.message}: {'; '.join(members)}"
+            before = before or error.exceptions[0]
         return cls(
             name=type(error).__name__,
-            message=_cut(_text(error)),
+            message=_cut(message),
             stack=_cut(stack(error)),
             cause=None if before is None or depth >= _CAUSES else cls.of(before, depth=depth + 1),
             no_retry=no_retry,

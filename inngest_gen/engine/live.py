@@ -648,8 +648,10 @@ class LiveRun:
 
     def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
         """Log defers that were made and not sent, if that is for good: else they are made again."""
-        if self._over and self._record is not None:
+        if lazy and self._over and self._record is not None:
             self._engine.log_dropped(self._record.id, lazy)
+            transitions = self._engine.transitions
+            self._submit(lambda tx, _: transitions.keep_lazy(tx, self.run, lazy), lambda _: None)  # the timeline shows them as dropped
 
     def _note_unused(self, execution: Execution) -> None:
         """Note in the timeline what the record holds and the handler, whose code has changed, has not asked for up to its end."""

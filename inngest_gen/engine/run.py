@@ -26,7 +26,8 @@ class StepRecord:
     """A step of a run.
 
     `status` is "completed", "failed", "running" (planned or in flight), "waiting" (asleep, waiting, or before its next attempt) or "abandoned" (a
-    race's loser). `path` names the branch ("" for the handler). `started` is when it was first yielded or its last attempt began.
+    race's loser, or unfinished when the run ended). `path` names the branch ("" for the handler). `started` is when it was first yielded or its
+    last attempt began.
     """
 
     id: str

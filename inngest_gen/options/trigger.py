@@ -43,7 +43,7 @@ class Cron:
 
 
 class EventType(Generic[D]):
-    """An event's name and the schema of its data: a typed trigger. Calling it makes an event: `order_placed(order_id="o1")`."""
+    """An event's name and the schema of its data: a typed trigger. Calling it makes an event: `order_placed({"order_id": "o1"})`."""
 
     __slots__ = ("name", "schema")
 

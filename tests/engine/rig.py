@@ -1,7 +1,10 @@
 """What tests of the engine share: an engine over a file with a clock that jumps, one event run to its end, looks at what came of it."""
 
+import contextlib
 import pathlib
-from collections.abc import Iterable
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import anyio
@@ -75,6 +78,17 @@ class Gate:
     def open(self) -> None:
         """Let the bodies go on."""
         self._open.set()
+
+
+@contextlib.contextmanager
+def program(file: pathlib.Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A Python program as a process with pipes; killed at the end, if it has not ended."""
+    command = [sys.executable, str(file), *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 async def eventually(condition: Any) -> None:

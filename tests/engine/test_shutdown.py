@@ -1,5 +1,6 @@
 """How an engine stops: running steps get their grace, nothing is lost, nothing hangs, and errors come out as they are."""
 
+import os
 import pathlib
 import random
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 import inngest_gen as ig
 from inngest_gen.engine.store.reader import Reader
-from tests.engine.rig import PATIENCE_S, START, Gate, engine, eventually, run, step
+from tests.engine.rig import PATIENCE_S, START, Gate, engine, eventually, program, run, step
 
 PROGRAM = pathlib.Path(__file__).with_name("interrupted.py")
 
@@ -370,17 +371,15 @@ class TestOneEngineAFile:
             pass
 
     async def test_and_one_in_another_process(self, path: pathlib.Path) -> None:
-        program = (
+        source = (
             "import sys, anyio, inngest_gen as ig\n"
             "async def main():\n"
             "    async with ig.Engine(sys.argv[1], apps=[]): pass\n"
             "try: anyio.run(main)\n"
             "except ig.EngineLocked as error: print(error.holder)\n"
         )
-        import os
-
         async with engine(path, ig.App("one")):
-            done = await anyio.run_process([sys.executable, "-c", program, str(path)])
+            done = await anyio.run_process([sys.executable, "-c", source, str(path)])
         assert done.stdout.decode().strip() == f"process {os.getpid()}"
 
     async def test_readers_work_beside_it_and_see_what_is_committed(self, path: pathlib.Path) -> None:
@@ -434,7 +433,7 @@ class TestSignals:
     )
     def test_running_steps_finish_and_are_kept(self, loop: str, mode: str, number: int, word: str, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "shop.db"
-        with start(mode, loop, path) as process:
+        with program(PROGRAM, mode, loop, path) as process:
             wait_for(process, "in body", times=2)
             process.send_signal(number)
             out, err = process.communicate(timeout=PATIENCE_S)
@@ -445,7 +444,7 @@ class TestSignals:
         assert sorted((s.id, s.result) for s in one.steps) == [("async", "async"), ("sync", "sync")]
 
     def test_a_body_that_never_returns_in_its_thread_does_not_keep_the_process(self, loop: str, tmp_path: pathlib.Path) -> None:
-        with start("stuck", loop, tmp_path / "shop.db") as process:
+        with program(PROGRAM, "stuck", loop, tmp_path / "shop.db") as process:
             wait_for(process, "in body")
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=PATIENCE_S)
@@ -453,7 +452,7 @@ class TestSignals:
         assert process.returncode == 0
 
     def test_a_second_one_ends_the_grace(self, loop: str, tmp_path: pathlib.Path) -> None:
-        with start("twice", loop, tmp_path / "shop.db") as process:
+        with program(PROGRAM, "twice", loop, tmp_path / "shop.db") as process:
             wait_for(process, "in body")
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)
@@ -468,7 +467,7 @@ class TestSignals:
         print(f"seed {seed}")
         dice = random.Random(seed)
         for _ in range(5):
-            with start("busy", loop, path) as process:
+            with program(PROGRAM, "busy", loop, path) as process:
                 wait_for(process, "ready")
                 time.sleep(dice.uniform(0, 0.2))
                 process.send_signal(signal.SIGINT)

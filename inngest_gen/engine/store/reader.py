@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,7 +117,9 @@ class Reader:
             output=None if row["output"] is None else jsonvalue.decode(row["output"]),
             error=_error(row["error"]),
             attempt=row["attempt"],
-            steps=steps,
+            steps=tuple(replace(step, status="abandoned") if step.status in {"running", "waiting"} else step for step in steps)
+            if row["ended"]
+            else steps,
             defers=self._defers(number),
             notes=notes,
             parent_run_id=row["parent_id"],

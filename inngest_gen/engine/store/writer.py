@@ -80,7 +80,6 @@ class Writer:
         tables = Tables(self._connection)
         while batch := self._next():
             self._commit(tables, batch)
-            self._deliver(batch)
         try:
             self._connection.execute("PRAGMA optimize")
         except sqlite3.Error as error:
@@ -125,6 +124,9 @@ class Writer:
             batch.sort(key=lambda job: job.patient)  # those behind a patient one might wait for long
             for job in batch:
                 self._commit_alone(tables, job)
+                self._deliver([job])
+        else:
+            self._deliver(batch)
 
     def _transact(self, tables: Tables, batch: list[Job]) -> None:
         connection = self._connection
