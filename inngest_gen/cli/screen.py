@@ -27,8 +27,8 @@ class Screen:
     """Draws a board. `now` gives the engine's time. What else is printed meanwhile scrolls by above."""
 
     def __init__(self, now: Callable[[], float], footer: str, paper: Paper | None = None) -> None:
-        self.paper = paper or Paper()
-        self.board = Board()
+        self.paper: Paper = paper or Paper()
+        self.board: Board = Board()
         self.footer = footer
         self._now = now
         self._changed = True

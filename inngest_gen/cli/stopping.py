@@ -32,7 +32,7 @@ class Stop:
     def __init__(self, asked: Callable[[], None]) -> None:
         self.signal: signal.Signals | None = None
         self.unread = False
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope = anyio.CancelScope()
         self._asked = asked
         self._event = anyio.Event()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Protocol, TextIO
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TextIO
 
 import anyio
 import click
@@ -57,12 +57,12 @@ class LiveView:
         from inngest_gen.cli.screen import Screen
 
         self._screen = Screen(now, "Ctrl-C stops; runs can go on later")
-        self.board = self._screen.board
-        self.open = self._screen.open
-        self.watch = self._screen.watch
-        self.keep_drawing = self._screen.keep_drawing
-        self.say = self._screen.say
-        self.close = self._screen.close
+        self.board: Board = self._screen.board
+        self.open: Callable[[], None] = self._screen.open
+        self.watch: Callable[[Progress], None] = self._screen.watch
+        self.keep_drawing: Callable[[], Coroutine[Any, Any, None]] = self._screen.keep_drawing
+        self.say: Callable[[str], None] = self._screen.say
+        self.close: Callable[[], None] = self._screen.close
 
     def results(self, runs: Sequence[Run]) -> None:
         """Print the outputs below the tree."""
@@ -76,7 +76,7 @@ class LineView:
     """A line for each happening."""
 
     def __init__(self) -> None:
-        self.board = Board()
+        self.board: Board = Board()
 
     def open(self) -> None:
         """Nothing to begin."""
@@ -114,7 +114,7 @@ class JsonView:
     """A line of JSON for each happening, then one for each run. What user code prints goes to stderr meanwhile."""
 
     def __init__(self, stdout: TextIO) -> None:
-        self.board = Board()
+        self.board: Board = Board()
         self._stdout = stdout
         self._redirected = contextlib.ExitStack()
 

@@ -16,7 +16,7 @@ from inngest_gen.cli.demo import ledger
 from inngest_gen.intents.done import Done
 from inngest_gen.intents.intent import Flow
 
-app = App("shop", backoff=["400ms", "800ms"])
+app: App = App("shop", backoff=["400ms", "800ms"])
 
 
 class Order(TypedDict):

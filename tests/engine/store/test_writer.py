@@ -104,10 +104,9 @@ def test_a_change_that_fails_takes_no_other_with_it(bench: Bench) -> None:
         raise ValueError("in the middle")
 
     free = bench.hold()
-    for name, change in (("a", None), ("bad", broken), ("b", None), ("half", half), ("c", None)):
-        last = bench.submit(name, change)
+    all_of_them = [bench.submit(name, change) for name, change in (("a", None), ("bad", broken), ("b", None), ("half", half), ("c", None))]
     free.set()
-    assert last.wait(20)
+    assert all_of_them[-1].wait(20)
     assert [name for name, _ in bench.told] == ["a", "bad", "b", "half", "c"]
     assert isinstance(bench.told[1][1], KeyError)
     assert isinstance(bench.told[3][1], ValueError)
