@@ -142,7 +142,7 @@ class TestChangedCode:
         await versions.deploy(handler(f"x = yield ctx.group.parallel({a}, {b})", NAP, "yield ig.Done(list(x))"))
         one = await versions.deploy(handler(f"x = yield ctx.group.parallel({a}, {c}, {b})", NAP, "yield ig.Done(list(x))"))
         assert one.output == ["a", "c", "b"]
-        assert versions.calls == ["a", "b", "c"]
+        assert sorted(versions.calls) == ["a", "b", "c"]  # once each; trio starts tasks in any order
 
     async def test_a_deferred_id_that_was_sent_is_not_sent_again(self, versions: Versions) -> None:
         deferred = '@app.deferred("note")\nasync def note(ctx):\n    yield ctx.step.run("note", body, "note")\n'
