@@ -580,8 +580,8 @@ class TestCancellation:
             await gate.reached.wait()
             [one] = await its_engine.runs()
             await its_engine.cancel(one.id)
-            await eventually(its_engine._idle)
-            runs = await its_engine.runs()
+            with anyio.fail_after(20):
+                runs = [await its_engine.wait(run.id) for run in await its_engine.runs()]
         assert of(runs, "f").status == "cancelled"
         assert notes(runs) == [{"n": 1}]
         for id in ("in flight", "unsent"):
