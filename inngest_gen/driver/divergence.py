@@ -21,9 +21,14 @@ def other_step(step: Step[Any], position: int, at: str | None, found: Memo | Non
     if found is not None and found.position is not None and found.position != position:
         cause = f"the same step is recorded at position {found.position}: the order of the yields changed; " + _UNSTABLE
     elif found is not None:
+        if found.kind != step.kind:
+            cause = "the same id now names another kind of step; " + _UNSTABLE
+        else:
+            cause = (
+                f"the same id is used in several branches, and is recorded of {found.path}: give the steps of each branch ids of their own"
+            )
         return NonDeterminismError(
-            position=position, recorded=_name(found), yielded=describe(step), recorded_at=found.at, yielded_at=at,
-            cause="the same id now names another kind of step; " + _UNSTABLE,
+            position=position, recorded=_name(found), yielded=describe(step), recorded_at=found.at, yielded_at=at, cause=cause
         )  # fmt: skip
     else:
         cause = _UNSTABLE

@@ -164,6 +164,10 @@ class Execution:
         """List the flows that are under way, outermost first."""
         return list(self._flows.values())
 
+    def lost(self) -> frozenset[str]:
+        """Give the hashes of the steps that lost a race, in this process or in the record."""
+        return self._history.lost()
+
     def unused(self) -> list[str]:
         """List the hashes of recorded steps that the handler did not ask for."""
         return list(self._history.memos)
@@ -329,8 +333,8 @@ class Execution:
                     # What _wait and _deliver do, for a memoized step that nothing else can come before.
                     if memo.__class__ is not Memo:
                         memo = memo_of(memo)
-                    if strict and (memo.position != position or memo.kind != intent.kind):
-                        history.check_recorded(intent, position, memo, held.where(flow.gen))
+                    if strict and ((memo.position != position and memo.path != flow.path) or memo.kind != intent.kind):
+                        history.check_recorded(intent, position, memo, flow.path, held.where(flow.gen))
                     if memo.error is not None:
                         error = _failure(memo.error, intent)
                         continue
@@ -428,9 +432,9 @@ class Execution:
     def _wait(self, step: Step[Any], hash: str, index: int, position: int, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
         history = self._history
         at = held.where(flow.gen)
-        if history.strict and hash not in history.memos:
-            history.check_unrecorded(step, hash, position, at)
         path = parent.path if parent is flow else join_path(parent.path, f"[{branch_key(parent, slot)}]")
+        if history.strict and hash not in history.memos and not (history.branches and "[" in path):
+            history.check_unrecorded(step, hash, position, at)
         leaf = self.pending[hash] = Leaf(Op(step, hash, index, position, path, at), parent, slot)
         if isinstance(parent, FlowNode):
             parent.waiting = leaf
@@ -456,7 +460,7 @@ class Execution:
         del self.pending[op.hash]
         memo = self._history.take(op.hash)
         if self._history.strict:
-            self._history.check_recorded(op.step, op.position, memo, op.at)
+            self._history.check_recorded(op.step, op.position, memo, op.path, op.at)
         if memo.error is not None:
             self._tree.settle(leaf.parent, leaf.slot, _failure(memo.error, op.step), None)
             return

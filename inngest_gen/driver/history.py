@@ -27,7 +27,7 @@ class Left(Exception):
 class History:
     """A run's record, used up as the handler asks for it. `memos` is taken over."""
 
-    __slots__ = ("_at", "_came", "_count", "_lost", "_order", "_passed", "memo_of", "memos", "planned", "strict")
+    __slots__ = ("_at", "_came", "_count", "_lost", "_order", "_passed", "branches", "memo_of", "memos", "planned", "strict")
 
     def __init__(
         self, memos: dict[str, Any], *, strict: bool, planned: Mapping[int, Planned], memo_of: Callable[[Any], Memo] | None = None
@@ -37,6 +37,8 @@ class History:
         self.memo_of: Callable[[Any], Memo] = memo_of or _refuse
         self.strict: bool = strict
         self.planned: Mapping[int, Planned] = planned
+        self.branches: bool = strict and any(one.path is not None for one in (*self.memos.values(), *planned.values()))
+        """Whether the record tells which steps belong to branches: those are held to their branch, not to a position."""
         self._passed = max(planned, default=-1)
         self._at: dict[int, Memo] | None = None
         self._order: dict[str, int] | None = None
@@ -74,6 +76,10 @@ class History:
         memo = self.memos.pop(hash)
         return memo if isinstance(memo, Memo) else self.memo_of(memo)
 
+    def lost(self) -> frozenset[str]:
+        """Give the hashes of the steps that lost a race."""
+        return frozenset(self._lost)
+
     def lose(self, hash: str) -> None:
         """Forget a step that lost a race, and its result, now or when it comes."""
         self.memos.pop(hash, None)
@@ -81,9 +87,13 @@ class History:
 
     # Determinism. Callers ask only where the history is strict.
 
-    def check_recorded(self, step: Step[Any], position: int, memo: Memo, at: str | None) -> None:
-        """Raise Left if `memo`, which has the hash of `step`, is not the record's step at this position."""
-        if memo.position is None or (memo.position == position and memo.kind == step.kind):
+    def check_recorded(self, step: Step[Any], position: int, memo: Memo, path: str, at: str | None) -> None:
+        """Raise Left if `memo`, which has the hash of `step`, is not the record's step at this position, or of this branch."""
+        if memo.position is None:
+            if memo.path is not None and (memo.path != path or memo.kind != step.kind):
+                raise Left(other_step(step, position, at, memo, memo))
+            return
+        if memo.position == position and memo.kind == step.kind:
             return
         recorded = next((other for other in self.memos.values() if other.position == position), None)
         raise Left(other_step(step, position, at, memo, recorded or self.planned.get(position)))
@@ -91,7 +101,7 @@ class History:
     def check_unrecorded(self, step: Step[Any], hash: str, position: int, at: str) -> None:
         """Raise Left if the record holds another step at the position of `step`, which has no result."""
         planned = self.planned.get(position)
-        if planned is not None and (planned.hash != hash or planned.kind != step.kind):
+        if planned is not None and planned.path is None and (planned.hash != hash or planned.kind != step.kind):
             raise Left(other_step(step, position, at, None, planned))
         if self._at is None:
             # Those that were asked for by now stood at earlier positions.
@@ -107,7 +117,7 @@ class History:
             first = min(left, key=lambda memo: memo.position or 0)
             raise Left(ended_early(position, first))
         for planned_at, planned in sorted(self.planned.items()):
-            if planned_at >= position:
+            if planned_at >= position and planned.path is None:
                 raise Left(ended_early(position, planned))
 
 

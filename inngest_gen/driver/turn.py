@@ -32,12 +32,16 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What the record holds of an unfinished step, by position: a replay of unchanged code must ask for it there."""
+    """What the record holds of an unfinished step, by position: a replay of unchanged code must ask for it there.
+
+    One of a branch has a `path`, and may be asked for elsewhere (see Memo).
+    """
 
     hash: str
     kind: str
     label: str | None = None
     at: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

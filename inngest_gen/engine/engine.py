@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import logging
 import pathlib
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
@@ -53,6 +54,8 @@ _PREPARED = 2000
 """How many queued runs keep what was just written of them, so that it need not be read back."""
 _FIRE = 200
 _FEW_ROWS = 200
+_FEW_TIMERS = 10_000
+"""So many may be left over from waits that have ended, and as many more as there are waits."""
 _POLL_S = 0.25
 _AGAIN_S = 5.0
 """When the engine's own tasks look again whether the store works."""
@@ -109,6 +112,7 @@ class Engine:
         self._queue: deque[int] = deque()
         self._queued: dict[int, Record | None] = {}
         self._timers: list[tuple[float, int]] = []
+        self._enough_timers = _FEW_TIMERS
         self._watched: Waiters[str] = Waiters()
         self._awaited: Waiters[int] = Waiters()
         self._stuck: dict[int, tuple[str, int, EngineError]] = {}
@@ -163,7 +167,8 @@ class Engine:
         await self._tasks.__aenter__()
         try:
             await self._tasks.start(self._serve)
-            unknown: list[str] = await self._ask(self.transitions.open)
+            unknown, timers = await self._ask(self.transitions.open)
+            self._keep_timers([*self._timers, *timers])
             for slug in unknown:
                 self.log.warning("%s has unfinished runs of %r, which no app here declares: they stay as they are", self.path, slug)
             await self._ask(self._take_commands)
@@ -485,6 +490,8 @@ class Engine:
                             self._enqueue(run, None)
                     case Paused(due, run):
                         heapq.heappush(self._timers, (due, run))
+                        if len(self._timers) > self._enough_timers:
+                            self._refresh_timers()
                         if self._timers[0][1] == run:
                             self._timer_news.set()
                     case Over():
@@ -522,6 +529,21 @@ class Engine:
             self._queued[run] = record
             self._queue.append(run)
 
+    def _refresh_timers(self) -> None:
+        """Read the timers anew: a wait that ended before its time leaves its timer behind, and waits may be long."""
+
+        def done(job: Job) -> None:
+            self._keep_timers(self._timers if job.error is not None else job.result.result)
+
+        self._enough_timers = sys.maxsize  # until that is done
+        self.submit(lambda tx: Effects(tx.timers()), done)
+
+    def _keep_timers(self, timers: list[tuple[float, int]]) -> None:
+        heapq.heapify(timers)
+        self._timers = timers
+        self._enough_timers = _FEW_TIMERS + 2 * len(timers)
+        self._timer_news.set()
+
     def _look_at_timers(self) -> None:
         self._timer_news.set()
 
@@ -556,13 +578,27 @@ class Engine:
                 continue
             if isinstance(self._clock, VirtualClock):
                 if self._clock.jumps and due is not None and self._idle():
-                    self._clock.advance_to(due)
+                    await self._jump(self._clock)
                     continue
                 await self._timer_news.wait()
             else:
                 with anyio.move_on_after(_LONGEST_WAIT_S if delay is None else min(delay, _LONGEST_WAIT_S)):
                     await self._timer_news.wait()
             self._timer_news = anyio.Event()
+
+    async def _jump(self, clock: VirtualClock) -> None:
+        """Move the clock to the next timer: of those there are, not of waits that ended before their time."""
+        try:
+            due = await self._change(lambda tx: Effects(tx.first_due()))
+        except EngineError as error:
+            self.log.error("the clock cannot move on: %s", error)
+            await anyio.sleep(_AGAIN_S)
+            return
+        if self._idle():
+            if due is None:
+                self._timers.clear()
+            elif due > clock.now():
+                clock.advance_to(due)
 
     async def _fire(self, now: float, runs: list[int]) -> None:
         try:

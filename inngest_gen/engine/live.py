@@ -23,9 +23,9 @@ from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import RESULT_BYTES, Outcome, retry_time, run_body
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.fingerprint import fingerprint
-from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Returned
+from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.engine.progress import Kind
-from inngest_gen.engine.record import Record
+from inngest_gen.engine.record import Record, planned
 from inngest_gen.engine.rules.backoff import next_attempt
 from inngest_gen.engine.rules.matching import OWN
 from inngest_gen.engine.store.tables import Tables, dumps
@@ -174,9 +174,7 @@ class LiveRun:
                 memos=record.memos,
                 prior_defers=record.defers,
                 strict=strict,
-                planned={plan.position: Planned(plan.hash, plan.kind, plan.label, plan.at) for plan in record.plans.values()}
-                if strict
-                else None,
+                planned=planned(record) if strict else None,
                 data=data,
             )
         except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
@@ -188,7 +186,7 @@ class LiveRun:
         taken_up = bool(self._waiting)
         while True:
             turn = await execution.turn()
-            if taken_up and not self._changed:
+            if taken_up:
                 taken_up = False
                 self._end_forgotten_waits(execution)
             for op in turn.dropped:
@@ -260,7 +258,7 @@ class LiveRun:
 
     def _end_forgotten_waits(self, execution: Execution) -> None:
         """End the waits of steps that lost a race while the run was not in memory: nothing must come to them, a signal for instance."""
-        for hash in self._waiting - execution.pending.keys() - {""}:
+        for hash in self._waiting & execution.lost():
             self._waiting.discard(hash)
 
             def change(tx: Tables, _: Effects, hash: str = hash) -> None:

@@ -11,6 +11,7 @@ from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import Parent
+from inngest_gen.driver.turn import Planned
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
@@ -18,13 +19,14 @@ from inngest_gen.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is recorded of an unfinished step."""
+    """What is recorded of an unfinished step. `path` is set for one in a branch of a group."""
 
     hash: str
     position: int
     kind: str
     label: str
     at: str | None
+    path: str | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +89,12 @@ def load(tables: Tables, run: int) -> Record | None:
     return record
 
 
+def planned(record: Record) -> dict[int, Planned]:
+    """Give the unfinished steps by position, as the driver wants them; where two have one position, the handler's own counts."""
+    plans = sorted(record.plans.values(), key=lambda plan: plan.path is None)
+    return {plan.position: Planned(plan.hash, plan.kind, plan.label, plan.at, plan.path) for plan in plans}
+
+
 def event_of(row: tuple[str, str, bytes, int, bytes | None] | sqlite3.Row) -> Event:
     """Make an Event of a row (id, name, data, ts, meta)."""
     id, name, data, ts, meta = row
@@ -100,7 +108,8 @@ def _take(record: Record, kind: str, hash: str | None, position: int | None, inf
         return
     if position is not None and info_json is not None:
         info = jsonvalue.decode(info_json)
-        record.plans[hash] = Plan(hash, position, info["kind"], info["id"], info.get("at"))
+        path = info.get("path", "")
+        record.plans[hash] = Plan(hash, position, info["kind"], info["id"], info.get("at"), path if "[" in path else None)
     if kind == "attempt":
         record.attempts[hash] = record.attempts.get(hash, 0) + 1
     elif kind in {"result", "error"}:
@@ -108,5 +117,6 @@ def _take(record: Record, kind: str, hash: str | None, position: int | None, inf
         value = None if data is None else jsonvalue.decode(data)
         memo = Memo(value) if kind == "result" else Memo(None, Failure.from_json(value or {}).error())
         if plan is not None:
-            memo.position, memo.kind, memo.label, memo.at = plan.position, plan.kind, plan.label, plan.at
+            memo.kind, memo.label, memo.at, memo.path = plan.kind, plan.label, plan.at, plan.path
+            memo.position = plan.position if plan.path is None else None
         record.memos[hash] = memo

@@ -106,17 +106,13 @@ class Transitions:
         self._slugs = slugs
         self._triggers = triggers
         self._clock = clock
-        self._paths: dict[str, set[str]] = {}
         self.watched: Watched = Watched()
 
     def open(self, tx: Tables) -> Effects:
-        """Take up the file: what is unfinished, and every timer."""
+        """Take up the file: what is unfinished. `result` is the slugs of unknown functions, and every timer."""
         effects = Effects()
-        for event, path in tx.awaited_paths():
-            self._paths.setdefault(event, set()).add(path)
-        effects.then += [Paused(due, run) for due, run in tx.timers()]
         effects.then += [Reopened(run) for run in tx.runnable()]
-        effects.result = sorted(set(tx.open_functions()) - self._slugs)
+        effects.result = sorted(set(tx.open_functions()) - self._slugs), tx.timers()
         return effects
 
     # Events.
@@ -155,7 +151,7 @@ class Transitions:
         return id
 
     def _end_waits(self, tx: Tables, event: Event, effects: Effects) -> None:
-        paths = self._paths.get(event.name)
+        paths = tx.awaited_paths(event.name)
         if not paths:
             return
         value = _event_json(event)
@@ -207,7 +203,6 @@ class Transitions:
             value = match_key(_event_json(record.event), match)
         # With nothing at the path in the run's own event there is nothing to match: only the timeout can end the wait.
         tx.pause(record.run, hash, "event", due, event=event if value is not None else None, path=match or "", value=value)
-        self._paths.setdefault(event, set()).add(match or "")
         effects.then.append(Paused(due, record.run))
 
     def wait_for_signal(self, tx: Tables, run: int, hash: str, signal: str, *, replace: bool, due: float, effects: Effects) -> None:
@@ -355,12 +350,12 @@ class Transitions:
             names.append((outcome.FAILED, row["id"]))
         elif status == "cancelled":
             names.append((outcome.CANCELLED, row["id"]))
-        if self._listens(outcome.FINISHED):
+        if self._listens(tx, outcome.FINISHED):
             names.append((outcome.FINISHED, None))
         handler = f"{row['function']}-failure"
         for name, id in names:
             handled = name == outcome.FAILED and handler in self._slugs
-            if not handled and not self._listens(name):
+            if not handled and not self._listens(tx, name):
                 continue
             error = None if failure is None else failure.to_json()
             result = None if output is None else jsonvalue.decode(output)
@@ -378,8 +373,8 @@ class Transitions:
                 self._start(tx, slug, event, seq, "event", row["origin"], row["run"], None, row["id"], effects)
             self._end_waits(tx, event, effects)
 
-    def _listens(self, name: str) -> bool:
-        return bool(self._triggers.match(name) or self._paths.get(name))
+    def _listens(self, tx: Tables, name: str) -> bool:
+        return bool(self._triggers.match(name) or tx.awaited_paths(name))
 
     def cancel(self, tx: Tables, run_id: str) -> Effects:
         """Cancel a run; one that has ended stays as it is (I61). Raises RunNotFound."""

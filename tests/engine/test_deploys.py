@@ -138,7 +138,7 @@ class TestChangedCode:
         assert versions.calls == ["a", "b", "c"]
 
     async def test_parallel_branches_may_be_added(self, versions: Versions) -> None:
-        a, b, c = ('ctx.step.run("{0}", body, "{0}")'.format(name) for name in "abc")
+        a, b, c = (f'ctx.step.run("{name}", body, "{name}")' for name in "abc")
         await versions.deploy(handler(f"x = yield ctx.group.parallel({a}, {b})", NAP, "yield ig.Done(list(x))"))
         one = await versions.deploy(handler(f"x = yield ctx.group.parallel({a}, {c}, {b})", NAP, "yield ig.Done(list(x))"))
         assert one.output == ["a", "c", "b"]
@@ -232,6 +232,36 @@ class TestUnchangedCode:
             assert [one.status for one in await its_engine.runs(status="blocked")] == ["blocked"]
             await its_engine.cancel(runs[0].id)
             assert (await its_engine.get(runs[0].id)).status == "cancelled"
+
+    @pytest.mark.parametrize("asleep", [False, True])
+    async def test_a_branch_that_failed_by_itself_and_goes_further_the_next_time_is_no_difference(
+        self, versions: Versions, asleep: bool
+    ) -> None:
+        fails = "if not settings.get('on'):\n        raise ValueError('busy')\n"
+        leg = f"async def leg(ctx):\n    {fails}    yield ig.Done((yield ctx.step.run('a', body, 'a')))\n"
+        first = 'yield ctx.step.sleep("nap", "1h")' if asleep else "pass"
+        nap = f"async def other(ctx):\n    {first}\n    yield ig.Done((yield ctx.step.run('b', body, 'b')))\n"
+        lines = ("got = yield ctx.group.parallel(leg(ctx), other(ctx))", C, "yield ig.Done([*got, c])")
+        source = handler(*lines, before=leg + nap).replace('trigger="go"', 'trigger="go", retries=3, backoff="1h"')
+        await versions.deploy(source)
+        versions.settings["on"] = True
+        one = await versions.deploy(source)
+        assert (one.status, one.output) == ("completed", ["a", "b", "c"])
+        assert sorted(versions.calls) == ["a", "b", "c"]
+
+    async def test_one_id_in_two_branches_is_not_given_the_result_of_the_other(self, versions: Versions) -> None:
+        leg = (
+            "async def leg(ctx, name):\n    if name == 'x' and not settings.get('on'):\n        raise ValueError('busy')\n"
+            "    yield ig.Done((yield ctx.step.run('s', body, name)))\n"
+        )
+        source = handler("got = yield ctx.group.parallel(leg(ctx, 'x'), leg(ctx, 'y'))", "yield ig.Done(list(got))", before=leg)
+        source = source.replace('trigger="go"', 'trigger="go", retries=3, backoff="1h"')
+        await versions.deploy(source)
+        versions.settings["on"] = True
+        one = await versions.deploy(source)
+        assert one.status == "blocked"
+        assert one.error is not None
+        assert "recorded of parallel[1]/leg: give the steps of each branch ids of their own" in one.error.message
 
     async def test_a_handler_whose_code_cannot_be_known_is_matched_by_id(self, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def unknown(_: object) -> Any:

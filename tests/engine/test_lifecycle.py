@@ -11,6 +11,7 @@ import pytest
 import inngest_gen as ig
 from inngest_gen.engine.engine import Engine
 from inngest_gen.engine.progress import Progress
+from inngest_gen.engine.transitions import Sent
 from tests.engine.rig import PATIENCE_S, START, Gate, all_of, engine, eventually, of, outcome, run, run_one, step
 
 
@@ -273,6 +274,95 @@ class TestCancel:
             else:
                 assert parent.status == "completed"
                 assert moment > 8
+
+
+class TestRaces:
+    @pytest.mark.parametrize("before", [True, False])
+    @pytest.mark.parametrize("moment", range(8))
+    async def test_an_event_at_any_moment_ends_the_wait_that_was_there(self, path: pathlib.Path, moment: int, before: bool) -> None:
+        """Just before or just after each of the run's changes; the run may be in memory, on its way out, or gone."""
+        app = ig.App("shop")
+        started: list[int] = []
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            started.append(1)
+            yield ctx.step.run("a", str)
+            event = yield ctx.step.wait_for_event("wait", "ping", timeout="1h")
+            yield ctx.step.run("b", str)
+            yield ig.Done(event and event.id)
+
+        async with engine(path, app, clock=Ticking(START, jumps=True)) as its_engine:
+            submitted = []
+            real = its_engine._writer.submit
+
+            def send() -> None:
+                real(lambda tx: its_engine.transitions.receive(tx, [Sent(ig.Event("ping", id="p"), b"{}", None)]), its_engine._act)
+
+            def submit(change: Any, done: Any, **options: Any) -> Any:
+                if not started:
+                    return real(change, done, **options)
+                submitted.append(1)
+                if len(submitted) == moment + 1 and before:
+                    send()
+                job = real(change, done, **options)
+                if len(submitted) == moment + 1 and not before:
+                    send()
+                return job
+
+            its_engine._writer.submit = submit  # type: ignore[method-assign]
+            [one] = await its_engine.run(ig.Event("go"), timeout=PATIENCE_S)
+            assert one.status == "completed"
+            select = its_engine._reader._connection.execute
+            received = select("SELECT received FROM events WHERE id = 'p'").fetchone()
+            planned, ended = step(one, "wait").started.timestamp(), step(one, "wait").ended.timestamp()
+            in_time = received is not None and planned < received[0] <= ended
+            assert one.output == ("p" if in_time else None)
+
+    @pytest.mark.parametrize("what", ["event", "timer", "retry"])
+    async def test_what_arrives_while_a_run_leaves_memory_takes_it_up_again(self, path: pathlib.Path, what: str) -> None:
+        app = ig.App("shop", backoff=5)
+        leaving, free = anyio.Event(), anyio.Event()
+        calls = []
+
+        class Slow:
+            async def __aenter__(self) -> None: ...
+
+            async def __aexit__(self, *_: object) -> None:
+                leaving.set()
+                await free.wait()
+
+        def flaky() -> None:
+            calls.append(1)
+            if len(calls) == 1:
+                raise ValueError("once")
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.using(Slow())
+            if what == "event":
+                yield ctx.step.wait_for_event("wait", "ping", timeout="30d")
+            elif what == "timer":
+                yield ctx.step.sleep("nap", 5)
+            else:
+                yield ctx.step.run("flaky", flaky)
+            yield ig.Done("end")
+
+        clock = ig.VirtualClock(START)
+        async with engine(path, app, clock=clock) as its_engine:
+            await its_engine.send(ig.Event("go"))
+            await leaving.wait()
+            if what == "event":
+                await its_engine.send(ig.Event("ping"))
+            else:
+                clock.advance_to(START + 5)
+            [live] = its_engine._live.values()
+            await eventually(lambda: live.mailed_late)
+            free.set()
+            [one] = await its_engine.runs()
+            with anyio.fail_after(PATIENCE_S):
+                assert (await its_engine.wait(one.id)).output == "end"
+        assert len(calls) == (2 if what == "retry" else 0)
 
 
 class TestRetry:

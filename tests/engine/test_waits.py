@@ -92,6 +92,21 @@ class TestSleep:
             await eventually(lambda: len(woken) == len(order))
         assert woken == sorted(order)
 
+    async def test_time_does_not_jump_to_what_ended_before_its_time(self, path: pathlib.Path) -> None:
+        app = ig.App("shop")
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.group.parallel(ctx.step.wait_for_event("wait", "ping", timeout="30d"), ctx.step.send_event("send", ig.Event("ping")))
+            yield ctx.group.race(ctx.step.sleep("short", 5), ctx.step.sleep("long", "10d"))
+
+        clock = ig.VirtualClock(START, jumps=True)
+        async with engine(path, app, clock=clock) as its_engine:
+            for n in range(1, 4):
+                await its_engine.run(ig.Event("go"), timeout=20)
+                await eventually(lambda: its_engine._idle() and not its_engine._timers)
+                assert clock.now() == START + 5 * n
+
     async def test_the_systems_clock_works_as_well(self, path: pathlib.Path) -> None:
         assert (await run_one(path, sleeper("20ms"), clock=None)).output == "awake"
 

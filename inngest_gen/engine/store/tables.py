@@ -195,13 +195,23 @@ class Tables:
         """List a run's waits whose time has come: (hash, kind, info), earliest first."""
         return self._run("SELECT hash, kind, info FROM pauses WHERE run = ? AND due <= ? ORDER BY due, hash", (run, now)).fetchall()
 
+    def first_due(self) -> float | None:
+        """Give the time at which the first wait ends by itself."""
+        due: float | None = self._run("SELECT min(due) FROM pauses WHERE due IS NOT NULL").fetchone()[0]
+        return due
+
     def timers(self) -> list[tuple[float, int]]:
         """List every wait that has a time: (due, run)."""
         return self._run("SELECT due, run FROM pauses WHERE due IS NOT NULL").fetchall()
 
-    def awaited_paths(self) -> list[tuple[str, str]]:
-        """List the (event, path) pairs that steps wait for."""
-        return self._run("SELECT DISTINCT event, path FROM pauses WHERE event IS NOT NULL").fetchall()
+    def awaited_paths(self, event: str) -> list[str]:
+        """List the paths by which steps match an event of this name that they wait for."""
+        paths: list[str] = []
+        row = self._run("SELECT path FROM pauses WHERE event = ? ORDER BY path LIMIT 1", (event,)).fetchone()
+        while row is not None:  # a look at the index for each path: DISTINCT would look at every wait
+            paths.append(row[0])
+            row = self._run("SELECT path FROM pauses WHERE event = ? AND path > ? ORDER BY path LIMIT 1", (event, row[0])).fetchone()
+        return paths
 
     def waits(self, event: str, path: str, value: str) -> list[tuple[int, str]]:
         """List the (run, hash) that wait for this event with this value at this path."""

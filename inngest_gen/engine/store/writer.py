@@ -78,13 +78,20 @@ class Writer:
 
     def _run(self) -> None:
         tables = Tables(self._connection)
-        while batch := self._next():
-            self._commit(tables, batch)
+        while self._make_next(tables):
+            pass
         try:
             self._connection.execute("PRAGMA optimize")
         except sqlite3.Error as error:
             self._log.warning("%s", store_error(error, self._path))
         self._connection.close()
+
+    def _make_next(self, tables: Tables) -> bool:
+        # A call of its own: while the thread waits for the next batch, nothing holds what the last one held.
+        batch = self._next()
+        if batch:
+            self._commit(tables, batch)
+        return bool(batch)
 
     def _next(self) -> list[Job]:
         """Take the changes that wait, at most a batch; waits for the first. None are left once the writer is closed."""
