@@ -29,6 +29,7 @@ from inngest_gen.event import Event
 from inngest_gen.intents.defer import DeferHandle
 from inngest_gen.intents.done import Done
 from inngest_gen.intents.group import Winner
+from inngest_gen.intents.http import Model, Response
 from inngest_gen.intents.intent import Flow, Id, Intent
 from inngest_gen.intents.step import Step
 from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
@@ -57,9 +58,50 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "App", "Batch", "CancelOn", "Concurrency", "ConfigError", "Context", "Cron", "Debounce", "DeferContext", "DeferError", "DeferHandle",
-    "DeferredFunction", "Done", "Engine", "EngineError", "EngineLocked", "Event", "EventTrigger", "EventType", "Flow", "Function", "Id",
-    "InngestGenError", "Intent", "MisuseError", "NonDeterminismError", "NonRetriableError", "NotJSON", "RateLimit", "RetryAfterError", "Run",
-    "RunNotFound", "SchemaError", "Singleton", "Step", "StepError", "StoreError", "Throttle", "Timeouts", "TooLarge", "UnsupportedOption",
-    "VirtualClock", "Winner", "defer",
-]  # fmt: skip
+    "App",
+    "Batch",
+    "CancelOn",
+    "Concurrency",
+    "ConfigError",
+    "Context",
+    "Cron",
+    "Debounce",
+    "DeferContext",
+    "DeferError",
+    "DeferHandle",
+    "DeferredFunction",
+    "Done",
+    "Engine",
+    "EngineError",
+    "EngineLocked",
+    "Event",
+    "EventTrigger",
+    "EventType",
+    "Flow",
+    "Function",
+    "Id",
+    "InngestGenError",
+    "Intent",
+    "MisuseError",
+    "Model",
+    "NonDeterminismError",
+    "NonRetriableError",
+    "NotJSON",
+    "RateLimit",
+    "Response",
+    "RetryAfterError",
+    "Run",
+    "RunNotFound",
+    "SchemaError",
+    "Singleton",
+    "Step",
+    "StepError",
+    "StoreError",
+    "Throttle",
+    "Timeouts",
+    "TooLarge",
+    "UnsupportedOption",
+    "VirtualClock",
+    "Winner",
+    "defer",
+]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
-from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.codecs import Schema
 from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.history import MemoOf
 from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
@@ -71,7 +71,7 @@ class Function:
         call: CallRequest,
         *,
         memos: dict[str, Any] | None = None,
-        memo_of: Callable[[Any], Memo] | None = None,
+        memo_of: MemoOf | None = None,
         prior_defers: dict[str, bool] | None = None,
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,

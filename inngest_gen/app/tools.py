@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import CoroutineType, FunctionType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
@@ -12,8 +12,10 @@ from inngest_gen.durations import Duration, moment, seconds
 from inngest_gen.errors import MisuseError
 from inngest_gen.event import Event
 from inngest_gen.intents.group import Parallel, Race
+from inngest_gen.intents.http import AIInfer, Fetch, Model, check_url
 from inngest_gen.intents.intent import Id, Intent, check_id, describe
 from inngest_gen.intents.step import (
+    AIWrap,
     Invoke,
     Run,
     SendEvent,
@@ -24,6 +26,7 @@ from inngest_gen.intents.step import (
     WaitForEvent,
     WaitForSignal,
 )
+from inngest_gen.jsonvalue import encode
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +51,11 @@ class StepTools:
         self._made = made
         self._slug_of = slug_of
 
+    @property
+    def ai(self) -> AITools:
+        """Steps that ask models."""
+        return AITools(self._made)
+
     @overload
     def run(self, id: str | Id, fn: Callable[P, AsyncGenerator[Any, Any]], /, *args: P.args, **kwargs: P.kwargs) -> Run[Any]: ...
     @overload
@@ -68,16 +76,39 @@ class StepTools:
         frame = _frame(1)
         step.code = frame.f_code
         step.lasti = frame.f_lasti
-        if args or kwargs:
-            _refuse_intents(step)
-        given: object = fn  # callers are not always type-checked
-        if given.__class__ is not FunctionType and not callable(given):
-            if isinstance(given, CoroutineType):
-                given.close()  # else Python warns that it was never awaited, which is not the mistake
-            raise MisuseError(
-                f"{describe(step)} needs a function, not {type(fn).__name__}: pass it uncalled, with its arguments after it", step.made_at
-            )
+        if args or kwargs or fn.__class__ is not FunctionType:
+            _check_call(step)
         self._made.append(step)
+        return step
+
+    def fetch(
+        self, id: str | Id, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: str | bytes | Any = None
+    ) -> Fetch:
+        """Make an HTTP request; the result is an `ig.Response`, whatever its status.
+
+        On an Inngest server the server makes the request, and no process of yours waits for it; the embedded engine makes it itself. `url` is
+        absolute. `body` is text, UTF-8 bytes, or any other value that becomes JSON (its content type is then set). A request that gets no
+        answer is tried again as the function's `retries` say, and then raises StepError. Raises MisuseError for a URL, method or header that is
+        none, NotJSON for the body.
+        """
+        check_url(url, MisuseError)
+        if not isinstance(method, str) or not method.isalpha():
+            raise MisuseError(f"an HTTP method is a word such as 'POST', not {method!r}")
+        sent = dict(headers or {})
+        for key, value in sent.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise MisuseError(f"headers are strings by name, not {key!r}: {value!r}")
+        split = split_id(id)
+        if body is None or isinstance(body, str):
+            text = body
+        elif isinstance(body, bytes):
+            text = body.decode()
+        else:
+            text = encode(body, f"the body of step.fetch {split[0]!r}").decode()
+            if not any(key.lower() == "content-type" for key in sent):
+                sent["content-type"] = "application/json"
+        step = Fetch(*split, url, method.upper(), sent, text)
+        self._keep(step)
         return step
 
     def _keep(self, step: Step[Any]) -> None:
@@ -162,6 +193,47 @@ class StepTools:
         return step
 
 
+class AITools:
+    """Makes steps that ask models: `ctx.step.ai`."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, made: list[Step[Any]]) -> None:
+        self._made = made
+
+    def infer(self, id: str | Id, model: Model, body: Mapping[str, Any], /) -> AIInfer[Any]:
+        """Ask a model; the result is the JSON of its answer (`.returns(type)` decodes it).
+
+        `body` is the request's body in the model's own format, on top of what the model has. On an Inngest server the server makes the request, so
+        that no process of yours waits for the answer; the embedded engine makes it itself. An answer that is not 2xx is tried again as the
+        function's `retries` say, and then raises StepError "AIGatewayError".
+        """
+        if not isinstance(model, Model):
+            raise MisuseError(f"step.ai.infer takes an ig.Model, such as ig.Model.openai('gpt-4o', key), not {type(model).__name__}")
+        if not isinstance(body, Mapping):
+            raise MisuseError(f"the body of step.ai.infer is a JSON object (a dict), not {type(body).__name__}")
+        step: AIInfer[Any] = AIInfer(*split_id(id), model, body)
+        frame = _frame(1)
+        step.code = frame.f_code
+        step.lasti = frame.f_lasti
+        self._made.append(step)
+        return step
+
+    @overload
+    def wrap(self, id: str | Id, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> Run[T]: ...
+    @overload
+    def wrap(self, id: str | Id, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Run[T]: ...
+    def wrap(self, id: str | Id, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run[Any]:
+        """Run a function that asks a model itself, as `ctx.step.run` does, and let it be shown as a question to a model."""
+        step: Run[Any] = AIWrap(*split_id(id), fn, args, kwargs)
+        frame = _frame(1)
+        step.code = frame.f_code
+        step.lasti = frame.f_lasti
+        _check_call(step)
+        self._made.append(step)
+        return step
+
+
 class GroupTools:
     """Makes groups: `ctx.group`. Branches are steps, sub-flows and groups."""
 
@@ -180,6 +252,18 @@ class GroupTools:
         The others are ended in order, their `finally` blocks included, before the yield resumes.
         """
         return Race(branches, named)
+
+
+def _check_call(step: Run[Any]) -> None:
+    if step.args or step.kwargs:
+        _refuse_intents(step)
+    given: object = step.fn  # callers are not always type-checked
+    if given.__class__ is not FunctionType and not callable(given):
+        if isinstance(given, CoroutineType):
+            given.close()  # else Python warns that it was never awaited, which is not the mistake
+        raise MisuseError(
+            f"{describe(step)} needs a function, not {type(given).__name__}: pass it uncalled, with its arguments after it", step.made_at
+        )
 
 
 def _refuse_intents(step: Run[Any]) -> None:

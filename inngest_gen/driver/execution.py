@@ -33,7 +33,7 @@ from inngest_gen.driver.flow import (
     forget_frames,
     join_path,
 )
-from inngest_gen.driver.history import History, Left
+from inngest_gen.driver.history import History, Left, MemoOf
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
 from inngest_gen.driver.results import decoded
 from inngest_gen.driver.trampoline import Finalizer, bounce
@@ -44,8 +44,10 @@ from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Abort, Defer, current_sink
 from inngest_gen.intents.done import Done
 from inngest_gen.intents.group import Group
+from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import (
+    AIWrap,
     Invoke,
     Run,
     SendEvent,
@@ -59,8 +61,8 @@ from inngest_gen.intents.step import (
 from inngest_gen.intents.using import Using
 from inngest_gen.loops import being_cancelled, scope_mark
 
-_STEPS = frozenset({Run, Sleep, SleepUntil, WaitForEvent, WaitForSignal, SendEvent, SendSignal, Invoke})
-_DECODED = frozenset({Run, WaitForEvent, Invoke, WaitForSignal})
+_STEPS = frozenset({Run, Sleep, SleepUntil, WaitForEvent, WaitForSignal, SendEvent, SendSignal, Invoke, Fetch, AIInfer, AIWrap})
+_DECODED = frozenset({Run, WaitForEvent, Invoke, WaitForSignal, Fetch, AIInfer, AIWrap})
 _GIVE_WAY_S = 0.005
 _CHECK_EVERY = 128
 _UNLIMITED = 1 << 62
@@ -72,7 +74,7 @@ class Execution:
     """One run being driven in this process.
 
     `memos` is the record in completion order, by hash; the execution takes it over, and its data goes to user code as it is. Its values are Memo, or
-    with `memo_of` anything which that makes a Memo of when it is asked for (a long record then costs no object a step). `prior_defers` maps the
+    with `memo_of` anything which that makes a Memo of when a step asks for it (a long record then costs no object a step). `prior_defers` maps the
     hashed ids of defers that the engine has to whether they can be aborted. With `strict` (the record was made by the same code) a different
     sequence ends the run as Diverged, and `planned` tells by position what the record holds of unfinished steps.
     `enter` enters what `ctx.using` names; a debugger passes a stub.
@@ -83,7 +85,7 @@ class Execution:
         *,
         run_id: str = "",
         memos: dict[str, Any] | None = None,
-        memo_of: Callable[[Any], Memo] | None = None,
+        memo_of: MemoOf | None = None,
         prior_defers: dict[str, bool] | None = None,
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,
@@ -332,7 +334,7 @@ class Execution:
                 if check > 0 and not pending and not ready and (memo := memos.pop(hash, _NO_MEMO)) is not _NO_MEMO:
                     # What _wait and _deliver do, for a memoized step that nothing else can come before.
                     if memo.__class__ is not Memo:
-                        memo = memo_of(memo)
+                        memo = memo_of(memo, intent)
                     if strict and ((memo.position != position and memo.path != flow.path) or memo.kind != intent.kind):
                         history.check_recorded(intent, position, memo, flow.path, held.where(flow.gen))
                     if memo.error is not None:
@@ -458,7 +460,7 @@ class Execution:
         op = leaf.op
         heapq.heappop(self._deliverable)
         del self.pending[op.hash]
-        memo = self._history.take(op.hash)
+        memo = self._history.take(op.hash, op.step)
         if self._history.strict:
             self._history.check_recorded(op.step, op.position, memo, op.path, op.at)
         if memo.error is not None:

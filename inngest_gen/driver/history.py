@@ -15,6 +15,9 @@ from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import NonDeterminismError
 from inngest_gen.intents.step import Step
 
+MemoOf = Callable[[Any, Step[Any]], Memo]
+"""Makes a Memo of what a shell keeps of a result, for the step that asks for it."""
+
 
 class Left(Exception):
     """A replay left its history: `error` says where."""
@@ -29,12 +32,10 @@ class History:
 
     __slots__ = ("_at", "_came", "_count", "_lost", "_order", "_passed", "branches", "memo_of", "memos", "planned", "strict")
 
-    def __init__(
-        self, memos: dict[str, Any], *, strict: bool, planned: Mapping[int, Planned], memo_of: Callable[[Any], Memo] | None = None
-    ) -> None:
-        # A strict history looks at positions of memos that are not asked for, so there it needs them all.
-        self.memos: dict[str, Any] = {hash: memo_of(memo) for hash, memo in memos.items()} if strict and memo_of is not None else memos
-        self.memo_of: Callable[[Any], Memo] = memo_of or _refuse
+    def __init__(self, memos: dict[str, Any], *, strict: bool, planned: Mapping[int, Planned], memo_of: MemoOf | None = None) -> None:
+        assert not (strict and memo_of), "a strict history looks at positions of memos that are not asked for, so they are all Memo"
+        self.memos: dict[str, Any] = memos
+        self.memo_of: MemoOf = memo_of or _refuse
         self.strict: bool = strict
         self.planned: Mapping[int, Planned] = planned
         self.branches: bool = strict and any(one.path is not None for one in (*self.memos.values(), *planned.values()))
@@ -70,11 +71,11 @@ class History:
             order = self._order = {known: place - len(there) for place, known in enumerate(there)}
         return order[hash]
 
-    def take(self, hash: str) -> Memo:
-        """Use up a result."""
+    def take(self, hash: str, step: Step[Any]) -> Memo:
+        """Use up the result of a step."""
         self._came.pop(hash, None)
         memo = self.memos.pop(hash)
-        return memo if isinstance(memo, Memo) else self.memo_of(memo)
+        return memo if isinstance(memo, Memo) else self.memo_of(memo, step)
 
     def lost(self) -> frozenset[str]:
         """Give the hashes of the steps that lost a race."""
@@ -121,5 +122,5 @@ class History:
                 raise Left(ended_early(position, planned))
 
 
-def _refuse(value: Any) -> Memo:
+def _refuse(value: Any, _: Step[Any]) -> Memo:
     raise TypeError(f"a record's values are Memo unless memo_of makes them: {type(value).__name__}")

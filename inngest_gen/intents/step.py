@@ -89,6 +89,14 @@ class Run(Step[T]):
         return self
 
 
+class AIWrap(Run[T]):
+    """Run a function that asks a model, and show it as such. Made by `ctx.step.ai.wrap`."""
+
+    __slots__ = ()
+
+    kind = "step.ai.wrap"
+
+
 class Sleep(Step[None]):
     """Sleep for a duration from the moment the yield is first reached. Made by `ctx.step.sleep`."""
 

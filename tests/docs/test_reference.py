@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import inngest_gen as ig
-from inngest_gen.app.tools import GroupTools, StepTools
+from inngest_gen.app.tools import AITools, GroupTools, StepTools
 from inngest_gen.engine import run as run_module
 from inngest_gen.engine.progress import Progress
 from inngest_gen.intents.step import Run as RunStep
@@ -19,6 +19,7 @@ from tests.docs.page import ROOT, Page
 PAGE = Page.read(ROOT / "docs" / "reference" / "api.md")
 OWNERS: dict[str, type] = {
     "ctx.step": StepTools,
+    "ctx.step.ai": AITools,
     "ctx.group": GroupTools,
     "ctx": ig.Context,
     "app": ig.App,
