@@ -18,7 +18,7 @@ _SHOWN = 60
 
 def event(name: str, text: str | None, stdin: Callable[[], bytes], *, id: str | None = None) -> Event:
     """Make the event that the command line names. Raises Refusal."""
-    from inngest_gen.engine.live import checked_event
+    from inngest_gen.engine.sent import checked_event
 
     data = {} if text is None else _object(*_source(text, stdin))
     try:

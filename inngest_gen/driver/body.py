@@ -37,6 +37,12 @@ RESULT_BYTES = 4 * 1024 * 1024
 """The largest result of a step: as the server's limit of an output."""
 
 
+def check_size(what: str, data: bytes) -> None:
+    """Refuse what is larger than a result may be. Raises TooLarge, naming `what` it is."""
+    if len(data) > RESULT_BYTES:
+        raise TooLarge(what, len(data), RESULT_BYTES)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one attempt of a body came to: `data`, its result as JSON, or `failure`; and the defers it made.
@@ -94,8 +100,7 @@ async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) 
                 raise MisuseError(message)
             buffer.log.warning("%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id})
         data = encode_result(step.fn if step.returns_type is None else step.returns_type, value, what)
-        if len(data) > RESULT_BYTES:
-            raise TooLarge(what, len(data), RESULT_BYTES)
+        check_size(what, data)
     except TimeoutError as error:
         if step.timeout_s is not None and not str(error):
             error = TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s")

@@ -27,17 +27,19 @@ from inngest_gen.clock import Clock, SystemClock, VirtualClock
 from inngest_gen.driver.attempt import current_attempt
 from inngest_gen.driver.threads import Threads
 from inngest_gen.durations import Duration, seconds
+from inngest_gen.engine.codes import code_of
 from inngest_gen.engine.limiter import FairLimiter
-from inngest_gen.engine.live import LiveRun, checked_event, code_of
+from inngest_gen.engine.live import LiveRun
 from inngest_gen.engine.progress import Kind, Listener, Progress
 from inngest_gen.engine.record import Record, load
 from inngest_gen.engine.rules.matching import Triggers
 from inngest_gen.engine.run import Run
+from inngest_gen.engine.sent import Sent, checked_event
 from inngest_gen.engine.store import database
 from inngest_gen.engine.store.reader import Reader
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.store.writer import Job, Writer
-from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Sent, Transitions
+from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Transitions
 from inngest_gen.engine.waiters import Waiter, Waiters
 from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, StoreError, UnsupportedOption
 from inngest_gen.event import Event

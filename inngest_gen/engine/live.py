@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import anyio
 import orjson
@@ -20,26 +20,24 @@ from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.driver.attempt import Attempt
-from inngest_gen.driver.body import RESULT_BYTES, Outcome, retry_time, run_body
+from inngest_gen.driver.body import Outcome, check_size, retry_time, run_body
 from inngest_gen.driver.execution import Execution
-from inngest_gen.driver.fingerprint import fingerprint
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
+from inngest_gen.engine.demand import Send, Wait, demand_of
 from inngest_gen.engine.progress import Kind
 from inngest_gen.engine.record import Record, planned
 from inngest_gen.engine.rules.backoff import next_attempt
-from inngest_gen.engine.rules.matching import OWN
 from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.store.writer import Job
-from inngest_gen.engine.transitions import Effects, Paused, Sent
-from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError, TooLarge, UnsupportedOption
+from inngest_gen.engine.transitions import Change, Effects, Paused
+from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError
 from inngest_gen.event import Event
-from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, WaitForEvent, WaitForSignal
+from inngest_gen.intents.step import Run, WaitForEvent, WaitForSignal
 
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
 
 Mail = tuple[str, Memo | None, bool]
-Change = Callable[[Tables, Effects], None]
 
 
 class LiveRun:
@@ -286,56 +284,25 @@ class LiveRun:
         if isinstance(step, Run):
             self._engine.start_body(self.body, op)
             return
-        now = self._engine.now()
-        transitions = self._engine.transitions
+        engine = self._engine
         record = self._record
         assert record is not None
-        run = self.run
-        info = _info(op)
-        match step:
-            case Sleep():
-                due = now + step.duration_s
-
-                def change(tx: Tables, effects: Effects) -> None:
-                    tx.pause(run, hash, "sleep", due)
-                    effects.then.append(Paused(due, run))
-
-                self._plan(op, info, change, due)
-            case SleepUntil():
-                until = step.until
-
-                def change(tx: Tables, effects: Effects) -> None:
-                    tx.pause(run, hash, "sleep", until)
-                    effects.then.append(Paused(until, run))
-
-                self._plan(op, info, change, until)
-            case WaitForEvent():
-                if step.if_ is not None:
-                    self._refuse(op, "wait_for_event(if_=...)")
-                    return
-                due = now + step.timeout_s
-                event, match = step.event, step.match
-                self._plan(op, info, lambda tx, effects: transitions.wait_for_event(tx, record, hash, event, match, due, effects), due)
-            case WaitForSignal():
-                due = now + step.timeout_s
-                signal, replace = step.signal, step.on_conflict == "replace"
-                self._plan(
-                    op,
-                    info,
-                    lambda tx, effects: transitions.wait_for_signal(tx, run, hash, signal, replace=replace, due=due, effects=effects),
-                    due,
-                )
-            case Invoke():
-                self._invoke(op, step, info)
-            case SendSignal():
-                self._send_signal(op, step, info)
-            case SendEvent():
-                self._send_event(op, step, info)
+        try:
+            demand = demand_of(step, hash, record, engine.transitions, engine.now())
+        except (InngestGenError, TypeError) as error:
+            self._settle_failed(op, Failure.of(error, no_retry=True), (), engine.now())
+            return
+        match demand:
+            case Wait(change, due):
+                self._plan(op, change, due)
+            case Send(change):
+                self._send(op, change)
             case _:
-                self._refuse(op, step.kind)
+                assert_never(demand)
 
-    def _plan(self, op: Op, info: bytes, change: Change, due: float | None) -> None:
+    def _plan(self, op: Op, change: Change, due: float | None) -> None:
         """Record that a step waits."""
+        info = _info(op)
         self._in_flight.pop(op.hash, None)
         self._waiting.add(op.hash)
 
@@ -345,6 +312,16 @@ class LiveRun:
 
         self._submit(self._unless_over(plan), lambda _: self._tell("step.waiting", op=op, due=due))
 
+    def _send(self, op: Op, change: Change) -> None:
+        """Record what a step sends together with its result: it is sent exactly once."""
+        info = _info(op)
+
+        def send(tx: Tables, effects: Effects) -> None:
+            change(tx, effects)
+            tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info, dumps(effects.result))
+
+        self._submit(self._unless_over(send), lambda effects: self._completed(op, Memo(effects.result)))
+
     def _unless_over(self, change: Change) -> Change:
         """Guard a change that lets a step wait or sends something: a run that was cancelled in the meantime does neither."""
 
@@ -353,62 +330,6 @@ class LiveRun:
                 change(tx, effects)
 
         return guarded
-
-    def _refuse(self, op: Op, what: str) -> None:
-        error = UnsupportedOption(self._function.slug, what)
-        self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
-
-    def _invoke(self, op: Op, step: Invoke[Any], info: bytes) -> None:
-        record = self._record
-        assert record is not None
-        try:
-            data = jsonvalue.encode({} if step.data is None else step.data, f"the data of {step.kind} {step.id!r}")
-            meta = None if step.meta is None else jsonvalue.encode(step.meta, f"the meta of {step.kind} {step.id!r}")
-            if not data.startswith(b"{"):
-                raise TypeError(f"the data of {step.kind} {step.id!r} must be a JSON object (a dict), not {type(step.data).__name__}")
-            _check_size(f"the data of {step.kind} {step.id!r}", data)
-        except (InngestGenError, TypeError) as error:
-            self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
-            return
-        due = None if step.timeout_s is None else self._engine.now() + step.timeout_s
-        slug, hash = step.function, op.hash
-        transitions = self._engine.transitions
-        self._plan(op, info, lambda tx, effects: transitions.invoke(tx, record, hash, slug, data, meta, due, effects), due)
-
-    def _send_signal(self, op: Op, step: SendSignal, info: bytes) -> None:
-        transitions = self._engine.transitions
-        run, hash, signal = self.run, op.hash, step.signal
-        try:
-            value = jsonvalue.decode(jsonvalue.encode(step.data, f"the data of {step.kind} {step.id!r}"))
-        except InngestGenError as error:
-            self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
-            return
-
-        def change(tx: Tables, effects: Effects) -> None:
-            sent = transitions.signal(tx, signal, value, effects)
-            tx.log(run, self._engine.now(), "result", hash, op.position, info, b"true" if sent else b"false")
-            effects.result = sent
-
-        self._submit(self._unless_over(change), lambda effects: self._completed(op, Memo(effects.result)))
-
-    def _send_event(self, op: Op, step: SendEvent, info: bytes) -> None:
-        transitions = self._engine.transitions
-        record = self._record
-        assert record is not None
-        try:
-            sent = [checked_event(event) for event in step.events]
-        except InngestGenError as error:
-            self._settle_failed(op, Failure.of(error, no_retry=True), (), self._engine.now())
-            return
-
-        def change(tx: Tables, effects: Effects) -> None:
-            # The events and the step's result are one commit: they are sent exactly once.
-            transitions.receive(tx, sent, record.origin, effects=effects)
-            ids = [id for id, _ in effects.result]
-            tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info, dumps(ids))
-            effects.result = ids
-
-        self._submit(self._unless_over(change), lambda effects: self._completed(op, Memo(effects.result)))
 
     async def body(self, op: Op) -> None:
         """Run one attempt of a step's body and submit what came of it."""
@@ -572,7 +493,7 @@ class LiveRun:
                 self._note_unused(execution)
                 try:
                     output = jsonvalue.encode(value, f"the result of function {self._function.id!r}")
-                    _check_size(f"the result of function {self._function.id!r}", output)
+                    check_size(f"the result of function {self._function.id!r}", output)
                 except InngestGenError as error:
                     await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
                 else:
@@ -728,25 +649,6 @@ class LiveRun:
             self._tell(kind, step_id=op.id)
 
 
-def checked_event(event: Event) -> Sent:
-    """Check an event from a user and give it with its data as JSON (I24). Raises EngineError, TooLarge, NotJSON."""
-    if event.name.lower().startswith(OWN):
-        raise EngineError(f"the event name {event.name!r} is reserved: names that start with {OWN!r} are the engine's own")
-    try:
-        f"{event.name}{event.id}".encode()
-    except UnicodeEncodeError:
-        raise EngineError(f"the name or the id of event {event.name!r} holds a lone surrogate, which UTF-8 cannot encode") from None
-    data = event.data
-    if "_inngest" in data:
-        data = {key: value for key, value in data.items() if key != "_inngest"}
-    encoded = jsonvalue.encode(data if isinstance(data, dict) else dict(data), f"the data of event {event.name!r}")
-    _check_size(f"event {event.name!r}", encoded)
-    if event.ts is not None and not _EARLIEST_MS <= event.ts < _LATEST_MS:
-        raise EngineError(f"the ts of event {event.name!r} is {event.ts}: it is in epoch milliseconds, between the years 1980 and 2100")
-    meta = None if event.meta is None else jsonvalue.encode(dict(event.meta), f"the meta of event {event.name!r}")
-    return Sent(event, encoded, meta)
-
-
 def _failed_steps(error: BaseException) -> list[str | None]:
     """List the ids of the steps whose recorded failures left the handler."""
     if isinstance(error, BaseExceptionGroup):
@@ -754,18 +656,9 @@ def _failed_steps(error: BaseException) -> list[str | None]:
     return [error.step_id] if isinstance(error, StepError) and error.memoized else []
 
 
-_EARLIEST_MS = 315_532_800_000
-_LATEST_MS = 4_102_444_800_000
-
-
 def _without_engines_key(record: Record) -> Event:
     event = record.event
     return Event(event.name, record.data(), id=event.id, ts=event.ts, meta=event.meta)
-
-
-def _check_size(what: str, data: bytes) -> None:
-    if len(data) > RESULT_BYTES:
-        raise TooLarge(what, len(data), RESULT_BYTES)
 
 
 def _info(op: Op, **more: Any) -> bytes:
@@ -779,14 +672,3 @@ def _info(op: Op, **more: Any) -> bytes:
         info["path"] = op.path
     info.update(more)
     return dumps(info)
-
-
-def code_of(function: Function) -> str:
-    """Give the fingerprints of a function's code as one text; "" where it cannot be known: then steps are always matched by id."""
-    handler = function.handler
-    for one in (handler, getattr(type(handler), "__call__", None)):  # noqa: B004 - a callable object's code is in its class
-        try:
-            return orjson.dumps(fingerprint(one), option=orjson.OPT_SORT_KEYS).decode()
-        except TypeError:
-            continue
-    return ""

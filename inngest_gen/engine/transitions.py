@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from inngest_gen.engine.record import Record, event_of
 from inngest_gen.engine.rules import outcome
 from inngest_gen.engine.rules.lifecycle import Status, after
 from inngest_gen.engine.rules.matching import Triggers, match_key
+from inngest_gen.engine.sent import Sent
 from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.waiters import Watched
 from inngest_gen.errors import EngineError, RunNotFound
@@ -90,13 +91,8 @@ class Effects:
     then: list[Effect] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An event ready to be stored: its data as JSON."""
-
-    event: Event
-    data: bytes
-    meta: bytes | None
+Change = Callable[[Tables, Effects], None]
+"""What is done inside a transaction, and says what follows."""
 
 
 class Transitions:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from inngest_gen.cli import server
-from inngest_gen.engine.live import checked_event
+from inngest_gen.engine.sent import checked_event
 from inngest_gen.event import Event
 
 URL = "http://127.0.0.1:8288"

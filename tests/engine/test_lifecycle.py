@@ -11,7 +11,7 @@ import pytest
 import inngest_gen as ig
 from inngest_gen.engine.engine import Engine
 from inngest_gen.engine.progress import Progress
-from inngest_gen.engine.transitions import Sent
+from inngest_gen.engine.sent import Sent
 from tests.engine.rig import PATIENCE_S, START, Gate, all_of, engine, eventually, of, outcome, run, run_one, step
 
 
