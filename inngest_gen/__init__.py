@@ -32,7 +32,9 @@ from inngest_gen.intents.group import Winner
 from inngest_gen.intents.http import Model, Response
 from inngest_gen.intents.intent import Flow, Id, Intent
 from inngest_gen.intents.step import Step
+from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
+from inngest_gen.options.settings import Limits
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ __all__ = [
     "App",
     "Batch",
     "CancelOn",
+    "Checkpointing",
     "Concurrency",
     "ConfigError",
     "Context",
@@ -82,6 +85,7 @@ __all__ = [
     "Id",
     "InngestGenError",
     "Intent",
+    "Limits",
     "MisuseError",
     "Model",
     "NonDeterminismError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, Literal, Protocol, TypeVar, overload
 
@@ -13,7 +14,10 @@ from inngest_gen.errors import ConfigError, EngineError, MisuseError
 from inngest_gen.event import Event
 from inngest_gen.loops import in_loop
 from inngest_gen.options import flow as flow_options
+from inngest_gen.options.checkpointing import Checkpointing
+from inngest_gen.options.checkpointing import checkpointing as checkpoint_option
 from inngest_gen.options.retries import DEFAULT_RETRIES, Backoff, backoff, retries
+from inngest_gen.options.settings import Limits, Settings
 from inngest_gen.options.trigger import EventType, Trigger, triggers
 
 D = TypeVar("D")
@@ -37,15 +41,27 @@ class Sends(Protocol):
 class App:
     """Functions under one id.
 
-    `id` names the app to engines. `retries` (default 4, at most 20) and `backoff` hold for functions that declare none of their own.
-    `defer_errors` is "log" (misuse of defers is logged and skipped) or "raise" (raised at the yield). `logger` is where `ctx.logger` writes.
-    Raises ConfigError for an empty id or a setting out of range.
+    `id` names the app to engines. `dev` (True, False or a dev server's URL), `base_url`, the keys, `env`, `session_propagation` and `limits` are
+    settings of its server: each wins over its environment variable; `app.settings` is what came of them. `app_version` is told to the server.
+    `checkpointing` (True, False or `Checkpointing`), `retries` (default 4, at most 20) and `backoff` hold for functions that declare none of their
+    own. `defer_errors` is "log" (misuse of defers is logged and skipped) or "raise" (raised at the yield). `logger` is where `ctx.logger` writes.
+    Raises ConfigError for an empty id, and for a setting or a variable out of range.
     """
 
     def __init__(
         self,
         id: str,
         *,
+        dev: bool | str | None = None,
+        event_key: str | None = None,
+        signing_key: str | None = None,
+        signing_key_fallback: str | None = None,
+        base_url: str | None = None,
+        env: str | None = None,
+        app_version: str | None = None,
+        checkpointing: bool | Checkpointing = True,
+        session_propagation: bool | None = None,
+        limits: Limits | None = None,
         defer_errors: Literal["log", "raise"] = "log",
         retries: int = DEFAULT_RETRIES,
         backoff: Backoff | None = None,
@@ -56,6 +72,23 @@ class App:
         if defer_errors not in {"log", "raise"}:
             raise ConfigError(f'defer_errors is "log" or "raise", not {defer_errors!r}')
         self.id: str = id
+        self.settings: Settings = Settings.resolve(
+            dev=dev,
+            base_url=base_url,
+            event_key=event_key,
+            signing_key=signing_key,
+            signing_key_fallback=signing_key_fallback,
+            env=env,
+            app_version=app_version,
+            session_propagation=session_propagation,
+            limits=limits,
+            environ=os.environ,
+        )
+        """What the arguments and the environment variables say of the Inngest server."""
+        if self.settings.log_level is not None:
+            logging.getLogger("inngest_gen").setLevel(self.settings.log_level)
+        self.checkpointing: Checkpointing | None = checkpoint_option(checkpointing, f"app {id!r}")
+        """How functions that declare nothing else report their steps; None: after each step."""
         self.defer_errors: Literal["log", "raise"] = defer_errors
         self.logger: logging.Logger = logger or logging.getLogger(f"inngest_gen.{id}")
         self.functions: dict[str, Function] = {}
@@ -74,6 +107,7 @@ class App:
         name: str | None = None,
         retries: int | None = None,
         backoff: Backoff | None = None,
+        checkpointing: bool | Checkpointing | None = None,
         **options: Any,
     ) -> Callable[[HandlerOf[D]], Function]: ...
     @overload
@@ -96,6 +130,7 @@ class App:
         singleton: flow_options.Singleton | None = None,
         timeouts: flow_options.Timeouts | None = None,
         cancel_on: Sequence[flow_options.CancelOn] = (),
+        checkpointing: bool | Checkpointing | None = None,
     ) -> Callable[[HandlerOf[Any]], Function]: ...
     def function(
         self,
@@ -106,13 +141,15 @@ class App:
         retries: int | None = None,
         backoff: Backoff | None = None,
         on_failure: Any = None,
+        checkpointing: bool | Checkpointing | None = None,
         **flow: Any,
     ) -> Callable[[Any], Function]:
         """Register an async generator function (or a plain async function) as a function of this app.
 
         `trigger` is an event's name (wildcards allowed), an EventTrigger, Cron or EventType, or up to 10 of them; without one it is only
         invoked. `retries` counts further attempts, for each step and for the handler by itself. `on_failure` is a handler that runs when a run
-        has failed; its `ctx.error` tells why. Raises ConfigError for a duplicate id or an option out of range.
+        has failed; its `ctx.error` tells why. `checkpointing` is True, False, `Checkpointing`, or None for the app's. Raises ConfigError for a
+        duplicate id or an option out of range.
         """
         flow = _flow(flow, id)
 
@@ -124,6 +161,7 @@ class App:
                 backoff=self._own_backoff(backoff, id),
                 flow=flow,
                 on_failure=on_failure,
+                checkpointing=self._own_checkpointing(checkpointing, id),
             )
             function = Function(self, id, handler, options)
             declared = options.triggers
@@ -144,6 +182,7 @@ class App:
         name: str | None = None,
         retries: int | None = None,
         backoff: Backoff | None = None,
+        checkpointing: bool | Checkpointing | None = None,
         **options: Any,
     ) -> Callable[[DeferHandlerOf[D]], DeferredFunction[D]]: ...
     @overload
@@ -155,6 +194,7 @@ class App:
         name: str | None = None,
         retries: int | None = None,
         backoff: Backoff | None = None,
+        checkpointing: bool | Checkpointing | None = None,
         **options: Any,
     ) -> Callable[[DeferHandlerOf[Any]], DeferredFunction[Any]]: ...
     def deferred(
@@ -166,6 +206,7 @@ class App:
         retries: int | None = None,
         backoff: Backoff | None = None,
         on_failure: Any = None,
+        checkpointing: bool | Checkpointing | None = None,
         **flow: Any,
     ) -> Callable[[Any], DeferredFunction[Any]]:
         """Register a function that other runs defer. `schema` (pydantic model, dataclass, TypedDict, msgspec Struct, attrs class, or a callable,
@@ -184,6 +225,7 @@ class App:
                 backoff=self._own_backoff(backoff, id),
                 flow=flow,
                 on_failure=on_failure,
+                checkpointing=self._own_checkpointing(checkpointing, id),
             )
             function: DeferredFunction[Any] = DeferredFunction(self, id, handler, options, checked)
             self._add(function)
@@ -228,7 +270,7 @@ class App:
     def _add_failure_handler(self, function: Function) -> None:
         options = function.options
         if options.on_failure is not None:
-            own = FunctionOptions(name=f"{options.name} (failure)", retries=1, backoff=options.backoff)
+            own = FunctionOptions(name=f"{options.name} (failure)", retries=1, backoff=options.backoff, checkpointing=options.checkpointing)
             failure = Function(self, f"{function.id}-failure", options.on_failure, own)
             failure.kind = "failure"
             self._add(failure)
@@ -239,6 +281,9 @@ class App:
 
     def _own_backoff(self, value: Backoff | None, id: str) -> Callable[[int], float] | None:
         return backoff(value, f"function {id!r}") or self._backoff
+
+    def _own_checkpointing(self, value: bool | Checkpointing | None, id: str) -> Checkpointing | None:
+        return self.checkpointing if value is None else checkpoint_option(value, f"function {id!r}", self.checkpointing)
 
 
 def _checked_retries(value: int, owner: str) -> int:

@@ -16,6 +16,7 @@ from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.history import MemoOf
 from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
+from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ Handler = Callable[..., AsyncGenerator[Any, Any] | Coroutine[Any, Any, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionOptions:
-    """What was declared for a function, checked. `flow` holds flow-control options by name; None and () mean not declared."""
+    """What was declared for a function, checked. `flow` holds flow-control options by name, without those not declared.
+
+    `checkpointing` is None where each step is reported by itself.
+    """
 
     name: str
     triggers: tuple[EventTrigger | Cron | EventType[Any], ...] = ()
@@ -37,6 +41,7 @@ class FunctionOptions:
     backoff: Callable[[int], float] | None = None
     flow: Mapping[str, Any] = field(default_factory=dict)
     on_failure: Handler | None = None
+    checkpointing: Checkpointing | None = None
 
 
 class Function:
