@@ -1,4 +1,4 @@
-"""What a step without a body demands of the store when the handler comes to it: to wait for something, or to send something."""
+"""What a step demands when the handler comes to it: that a body runs here, or of the store to wait for something or to send something."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from inngest_gen.engine.sent import checked_event
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.transitions import Change, Effects, Paused, Transitions
 from inngest_gen.errors import UnsupportedOption
-from inngest_gen.intents.step import Invoke, SendEvent, SendSignal, Sleep, SleepUntil, Step, WaitForEvent, WaitForSignal
+from inngest_gen.intents.http import AIInfer, Fetch
+from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, Step, WaitForEvent, WaitForSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,17 @@ class Send:
     """It sends something, and has its result in the same commit: `change` leaves it in the effects' `result`."""
 
     change: Change
+
+
+def body_of(step: Step[Any]) -> Run[Any] | None:
+    """Give what runs here for a step, None where nothing does. Requests that an Inngest server would make are made here."""
+    if isinstance(step, Run):
+        return step
+    if isinstance(step, (Fetch, AIInfer)):
+        from inngest_gen.net.gateway import ask  # httpx is heavy
+
+        return Run(step.id, step.name, ask, (step,))
+    return None
 
 
 def demand_of(step: Step[Any], hash: str, record: Record, transitions: Transitions, now: float) -> Wait | Send:

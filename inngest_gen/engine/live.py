@@ -23,7 +23,7 @@ from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import Outcome, check_size, retry_time, run_body
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
-from inngest_gen.engine.demand import Send, Wait, demand_of
+from inngest_gen.engine.demand import Send, Wait, body_of, demand_of
 from inngest_gen.engine.progress import Kind
 from inngest_gen.engine.record import Record, planned
 from inngest_gen.engine.rules.backoff import next_attempt
@@ -32,11 +32,13 @@ from inngest_gen.engine.store.writer import Job
 from inngest_gen.engine.transitions import Change, Effects, Paused
 from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError
 from inngest_gen.event import Event
+from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Run, WaitForEvent, WaitForSignal
 
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
 
+_BODIED = (Run, Fetch, AIInfer)
 Mail = tuple[str, Memo | None, bool]
 
 
@@ -204,7 +206,7 @@ class LiveRun:
                     await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
                     return
             new = turn.new
-            if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, Run) and new[0].hash not in self._waiting:
+            if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, _BODIED) and new[0].hash not in self._waiting:
                 await self.body(new[0])
             else:
                 # Waits first: what the others send at once is not missed (I32).
@@ -281,7 +283,7 @@ class LiveRun:
             return
         step = op.step
         self._in_flight.setdefault(hash, anyio.CancelScope())
-        if isinstance(step, Run):
+        if isinstance(step, _BODIED):
             self._engine.start_body(self.body, op)
             return
         engine = self._engine
@@ -342,8 +344,8 @@ class LiveRun:
         engine = self._engine
         record = self._record
         assert record is not None
-        step = op.step
-        assert isinstance(step, Run)
+        body = body_of(op.step)
+        assert body is not None
         number = record.attempts.get(op.hash, 0)
         scope = self._in_flight.setdefault(op.hash, anyio.CancelScope())
         with scope:
@@ -356,7 +358,7 @@ class LiveRun:
                 started = engine.now()
                 self._tell("step.started", op=op, attempt=number)
                 outcome = await run_body(
-                    step,
+                    body,
                     Attempt(record.id, op.hash, number),
                     context=self._execution.context,
                     prior_defers=self._execution.lazy.prior,

@@ -134,7 +134,9 @@ class AIInfer(Step[T], Generic[T]):
         model = self.model
         headers = {"content-type": "application/json"}
         url = model.url
-        match model.format:
+        match model.format if model.auth_key else "":
+            case "":  # a model at home needs no key
+                pass
             case "gemini":
                 parts = urlsplit(url)
                 query = "&".join(filter(None, [parts.query, urlencode({"key": model.auth_key})]))

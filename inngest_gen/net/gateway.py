@@ -13,20 +13,21 @@ from typing import Any
 import httpx
 
 from inngest_gen import jsonvalue
-from inngest_gen.errors import InngestGenError, TooLarge
+from inngest_gen.errors import TooLarge
 from inngest_gen.intents.http import AIInfer, Fetch, Request
 from inngest_gen.intents.intent import describe
+from inngest_gen.net.limited import read_limited
 
 ANSWER_BYTES = 4 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(connect=10, read=600, write=60, pool=None)
 """Seconds. A model may think for minutes before the first byte."""
 
 
-class GatewayError(InngestGenError):
+class GatewayError(Exception):
     """A request got no answer."""
 
 
-class AIGatewayError(InngestGenError):
+class AIGatewayError(Exception):
     """An inference was not answered with 2xx, or with what is no JSON."""
 
 
@@ -69,12 +70,10 @@ async def _send(request: Request, what: str) -> tuple[httpx.Response, bytes]:
         httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, verify=_tls()) as client,
         client.stream(request.method, request.url, headers=dict(request.headers), content=request.body) as answer,
     ):
-        body = bytearray()
-        async for chunk in answer.aiter_bytes():
-            body += chunk
-            if len(body) > ANSWER_BYTES:
-                raise TooLarge(f"the answer to {what}", len(body), ANSWER_BYTES)
-        return answer, bytes(body)
+        body = await read_limited(answer, ANSWER_BYTES)
+        if body is None:
+            raise TooLarge(f"the answer to {what}", ANSWER_BYTES + 1, ANSWER_BYTES)
+        return answer, body
 
 
 @functools.cache
