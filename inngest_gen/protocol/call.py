@@ -1,0 +1,325 @@
+"""A call request: what a server sends when it wants a function run, and what the record in it says of each step.
+
+Promises: whatever the bytes are, the outcome is a WireCall or BadCall; the body is parsed once and costs no object a step; results come in the
+order in which they were recorded (C59). Refuses: to guess at what is no call. Facts: section C1 and C4 of the protocol notes, SDK_SPEC 4.4.1 and 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import orjson
+
+from inngest_gen.calls.memo import Memo
+from inngest_gen.errors import ConfigError, InngestGenError, StepError
+from inngest_gen.event import Event
+from inngest_gen.intents.step import Invoke, Step, WaitForSignal
+
+__all__ = ["BadCall", "WireCall", "memo_of", "parse_call", "with_api_state"]
+
+_FINISHED: Final = "inngest/function.finished"
+_CAUSES: Final = 8
+_DISCRIMINATED: Final = 2
+"""How many keys a result has that carries the optional `type` beside its value (C52)."""
+
+
+class BadCall(InngestGenError):
+    """A request that is no call of a function: reply with `status`; `code` names the kind of mistake and `message` says it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status: int = status
+        self.code: str = code
+        self.message: str = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireCall:
+    """A call request, read.
+
+    `function` is the slug of the function to run and `target` the hash of the one step that is wanted, or None. `attempt` counts from 0;
+    `max_attempts` is None where the server doesn't say. `event` is what started the run, `events` all that did. `steps` is the record by hash, in the
+    order of `stack`, its values as the server sent them (`memo_of` reads one); `inputs` replace the arguments of steps that are yet to run (C53).
+    `defers` tells by hashed id whether a defer that the server has can still be aborted. With `use_api` the record and the events are still
+    to be fetched (`with_api_state`). The ids are for checkpoints (F02, F03). `version` is -1 where the SDK is to decide.
+    """
+
+    function: str
+    target: str | None
+    run_id: str
+    attempt: int
+    max_attempts: int | None
+    event: Event
+    events: tuple[Event, ...]
+    steps: dict[str, Any]
+    inputs: dict[str, list[Any]]
+    defers: dict[str, bool]
+    stack: list[str] = field(repr=False)
+    disable_immediate_execution: bool
+    use_api: bool
+    fn_id: str | None
+    qi_id: str
+    request_id: str | None
+    generation_id: int | None
+    job_id: str | None
+    version: int
+
+    @property
+    def final(self) -> bool:
+        """Whether this is the last attempt (D07)."""
+        return self.max_attempts is not None and self.attempt + 1 >= self.max_attempts
+
+
+def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, str]) -> WireCall:
+    """Read a call. `query` is the URL's, `headers` have lower-case names.
+
+    Raises BadCall: 400 for a body that is no call, 500 for one without a function or from a protocol that is no more (C05, C10).
+    """
+    function = query.get("fnId")
+    if not function:
+        raise BadCall(500, "function_missing", "the request's URL names no function: it has no fnId")
+    call = _object(_json(body, "the request's body"), "the request's body")
+    ctx = _object(call.get("ctx"), "ctx")
+    version = _whole(call, "version", -1)
+    if version == 0:
+        raise BadCall(500, "version_unsupported", "the request is of version 0 of the protocol, which is no more: update the server")
+    stack = _stack(ctx)
+    steps, inputs = _recorded(_object_or_none(call.get("steps"), "steps"), stack)
+    event, events = _events(call)
+    target = query.get("stepId") or headers.get("x-inngest-step-id")
+    return WireCall(
+        function=function,
+        target=None if not target or target == "step" else target,
+        run_id=_text(ctx, "run_id") or _missing("ctx.run_id"),
+        attempt=_attempt(ctx),
+        max_attempts=_whole(ctx, "max_attempts", None),
+        event=event,
+        events=events,
+        steps=steps,
+        inputs=inputs,
+        defers=_defers(call),
+        stack=stack,
+        disable_immediate_execution=_flag(ctx, "disable_immediate_execution"),
+        use_api=_flag(ctx, "use_api") or _flag(call, "use_api"),
+        fn_id=_text(ctx, "fn_id") or None,
+        qi_id=_text(ctx, "qi_id"),
+        request_id=headers.get("x-request-id") or _text(ctx, "request_id") or None,
+        generation_id=_generation(headers, ctx),
+        job_id=headers.get("x-inngest-job-id") or _text(ctx, "job_id") or None,
+        version=version,
+    )
+
+
+def with_api_state(call: WireCall, batch: bytes, actions: bytes) -> WireCall:
+    """Give the call with what the API answered for it: `batch` is the run's events, `actions` its record (C07).
+
+    Raises BadCall (500) for answers that are neither.
+    """
+    try:
+        many = _json(batch, "the API's answer for the run's events")
+        if not isinstance(many, list):
+            raise _wrong("the API's answer for the run's events", "an array", many)
+        events = tuple(_event(one, f"events[{place}]") for place, one in enumerate(many))
+        what = "the API's answer for the run's steps"
+        steps, inputs = _recorded(_object_or_none(_json(actions, what), what), call.stack)
+    except BadCall as bad:
+        raise BadCall(500, "api_state_invalid", bad.message) from None
+    return replace(call, events=events or call.events, steps=steps, inputs=inputs, use_api=False)
+
+
+# What a record holds.
+
+
+def memo_of(value: Any, step: Step[Any] | None = None) -> Memo:
+    """Read what the record holds of a finished step (C51 to C57, SDK_SPEC 5.2.1); `step` is the one that asks for it.
+
+    `{"data": x}` alone is x, `{"error": {...}}` alone a failure, anything else, an event say, is the value itself. Of a signal the data is given;
+    the event that a cancelled run leaves in place of a result is a StepError "InvokedRunCancelled" to the step that invoked it (K13).
+    """
+    if value.__class__ is not dict:
+        return Memo(value)
+    count = len(value)
+    if count == 1 or (count == _DISCRIMINATED and "type" in value):
+        if "data" in value and (count == 1 or value["type"] == "data"):
+            data = value["data"]
+            if step.__class__ is WaitForSignal and data.__class__ is dict and data.keys() == {"signal", "data"}:
+                data = data["data"]
+            return Memo(data)
+        if "error" in value and (count == 1 or value["type"] == "error"):
+            error = value["error"]
+            return Memo(None, _failed(error if isinstance(error, dict) else {"message": error}, 0))
+    elif step.__class__ is Invoke and value.get("name") == _FINISHED:
+        return Memo(None, _cancelled(value.get("data")))
+    return Memo(value)
+
+
+def _failed(error: dict[str, Any], depth: int) -> StepError:
+    cause = error.get("cause")
+    if cause.__class__ is str:
+        cause = {"message": cause}
+    stack = error.get("stack")
+    return StepError(
+        _as_text(error.get("name")) or "Error",
+        _as_text(error.get("message")),
+        stack if stack.__class__ is str else None,
+        _failed(cause, depth + 1) if isinstance(cause, dict) and depth < _CAUSES else None,
+        data=error.get("data"),
+        no_retry=error.get("noRetry") is True,
+    )
+
+
+def _cancelled(data: Any) -> StepError:
+    run_id = data.get("run_id") if isinstance(data, dict) else None
+    run = f"the invoked run {run_id}" if isinstance(run_id, str) else "the invoked run"
+    return StepError("InvokedRunCancelled", f"{run} was cancelled before it had a result")
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if value.__class__ is str else orjson.dumps(value).decode()
+
+
+def _recorded(steps: dict[str, Any], stack: list[str]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Put the record in the order of the stack; what is not on it is a replaced input, or a result that follows as it stands (C08, C12)."""
+    try:
+        ordered = {hash: steps[hash] for hash in stack}
+    except KeyError:
+        ordered = {hash: steps[hash] for hash in stack if hash in steps}
+    inputs: dict[str, list[Any]] = {}
+    if len(ordered) < len(steps):
+        for hash, value in steps.items():
+            if hash in ordered:
+                continue
+            if value.__class__ is dict and value.get("input").__class__ is list and (len(value) == 1 or value.keys() == {"type", "input"}):
+                inputs[hash] = value["input"]
+            else:
+                ordered[hash] = value
+    return ordered, inputs
+
+
+# The parts of a body.
+
+
+def _json(body: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadCall(400, "body_invalid", f"{what} is no JSON: {error}") from None
+
+
+def _wrong(what: str, wanted: str, found: object) -> BadCall:
+    name = {dict: "an object", list: "an array", str: "a string", bool: "true or false", type(None): "null"}.get(type(found), "a number")
+    return BadCall(400, "body_invalid", f"{what} must be {wanted}, not {name}")
+
+
+def _missing(what: str) -> Any:
+    raise BadCall(400, "body_invalid", f"the request's body has no {what}")
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if value.__class__ is not dict:
+        raise _wrong(what, "an object", value)
+    found: dict[str, Any] = value
+    return found
+
+
+def _object_or_none(value: Any, what: str) -> dict[str, Any]:
+    return {} if value is None else _object(value, what)
+
+
+def _text(ctx: dict[str, Any], name: str) -> str:
+    value = ctx.get(name)
+    if value is None:
+        return ""
+    if value.__class__ is not str:
+        raise _wrong(f"ctx.{name}", "a string", value)
+    text: str = value
+    return text
+
+
+def _whole(values: dict[str, Any], name: str, default: Any) -> Any:
+    value = values.get(name)
+    if value is None:
+        return default
+    if value.__class__ is float and value.is_integer():
+        value = int(value)  # JSON has one kind of number
+    if value.__class__ is not int:
+        raise _wrong(name, "a whole number", value)
+    return value
+
+
+def _attempt(ctx: dict[str, Any]) -> int:
+    attempt: int = _whole(ctx, "attempt", 0)
+    if attempt < 0:
+        raise BadCall(400, "body_invalid", f"attempt must be 0 or more, not {attempt}")
+    return attempt
+
+
+def _flag(values: dict[str, Any], name: str) -> bool:
+    value = values.get(name)
+    if value is None:
+        return False
+    if value.__class__ is not bool:
+        raise _wrong(name, "true or false", value)
+    flag: bool = value
+    return flag
+
+
+def _stack(ctx: dict[str, Any]) -> list[str]:
+    outer = _object_or_none(ctx.get("stack"), "ctx.stack")
+    stack = outer.get("stack")
+    if stack is None:  # Go's nil slice
+        return []
+    if stack.__class__ is not list or not set(map(type, stack)) <= {str}:
+        raise _wrong("ctx.stack.stack", "an array of strings", stack)
+    hashes: list[str] = stack
+    return hashes
+
+
+def _defers(call: dict[str, Any]) -> dict[str, bool]:
+    known = _object_or_none(call.get("defers"), "defers")
+    return {hash: one is None or one.get("abortable") is None or _flag(one, "abortable") for hash, one in _entries(known)}
+
+
+def _entries(known: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    for hash, one in known.items():
+        yield hash, None if one is None else _object(one, "a defer")
+
+
+def _generation(headers: Mapping[str, str], ctx: dict[str, Any]) -> int | None:
+    given = headers.get("x-inngest-generation-id", "")
+    if given.isascii() and given.isdigit() and len(given) < 20:
+        return int(given)
+    number: int | None = _whole(ctx, "generation_id", None)
+    return number
+
+
+def _events(call: dict[str, Any]) -> tuple[Event, tuple[Event, ...]]:
+    many, first = call.get("events"), call.get("event")
+    if many is None:
+        many = []
+    if many.__class__ is not list:
+        raise _wrong("events", "an array", many)
+    events = tuple(_event(one, f"events[{place}]") for place, one in enumerate(many))
+    if first is None:
+        return (events[0] if events else _missing("event")), events
+    # Too large a body comes without `events`, which `with_api_state` fills in.
+    event = events[0] if events and first == many[0] else _event(first, "event")
+    return event, events or (event,)
+
+
+def _event(value: Any, what: str) -> Event:
+    event = _object(value, what)
+    name, ts, id = event.get("name"), event.get("ts"), event.get("id")
+    if ts.__class__ is float and ts.is_integer():
+        ts = int(ts)
+    try:
+        return Event(name, event.get("data"), id=id or None, ts=ts, meta=event.get("meta"))  # type: ignore[arg-type]
+    except ConfigError as error:
+        raise BadCall(400, "body_invalid", f"{what} is no event: {error!s:.200}") from None
