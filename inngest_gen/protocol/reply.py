@@ -15,24 +15,25 @@ from typing import Any, Final
 import orjson
 
 from inngest_gen.calls.failure import Failure
+from inngest_gen.options.settings import Settings
 from inngest_gen.protocol.ops import WireOp, error_json, wire_moment
 from inngest_gen.protocol.sdk import SDK
 
 __all__ = [
     "Reply",
-    "common_headers",
     "error_reply",
     "ops_reply",
     "problem_reply",
     "result_reply",
     "retry_after_text",
+    "sdk_headers",
     "step_not_found_reply",
     "unauthenticated",
 ]
 
-_NO_RETRY: Final = "X-Inngest-No-Retry"
-_RETRY_AFTER: Final = "Retry-After"
-_HANDLED: Final = "X-Inngest-SDK-Handled"
+_NO_RETRY: Final = "x-inngest-no-retry"
+_RETRY_AFTER: Final = "retry-after"
+_HANDLED: Final = "x-inngest-sdk-handled"
 _LONGEST_S: Final = 9_999_999
 """More digits are read as a date, and fail as one; the server retries within a day anyway."""
 _SHOWN_STEPS: Final = 25
@@ -40,7 +41,7 @@ _SHOWN_STEPS: Final = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A reply: its HTTP `status`, `headers`, and `body`."""
+    """A reply: its HTTP `status`, `headers` (with lower-case names, as ASGI has them), and `body`."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -66,9 +67,10 @@ def error_reply(failure: Failure, *, no_retry: bool, retry_after: float | dateti
     )
 
 
-def problem_reply(status: int, code: str, message: str) -> Reply:
-    """Reply that the request could not be served. The server tries again, unless it is told not to."""
-    return Reply(status=status, body=orjson.dumps({"code": code, "message": message, "name": "Error"}))
+def problem_reply(status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> Reply:
+    """Reply that the request could not be served. The server tries again: nothing of the function's has failed."""
+    text = message if message.isascii() else message.encode("utf-8", "backslashreplace").decode()
+    return Reply(status=status, headers=dict(headers or {}), body=orjson.dumps({"code": code, "message": text, "name": "Error"}))
 
 
 def step_not_found_reply(hash: str, found: Sequence[tuple[str, str, str]]) -> Reply:
@@ -87,7 +89,7 @@ def step_not_found_reply(hash: str, found: Sequence[tuple[str, str, str]]) -> Re
 
 
 def retry_after_text(after: float | datetime) -> str:
-    """Write the header `Retry-After`: whole seconds, rounded up, at least 1; or a moment in RFC 3339 (D08a).
+    """Write the header `retry-after`: whole seconds, rounded up, at least 1; or a moment in RFC 3339 (D08a).
 
     Raises ValueError for a moment without a timezone, and for seconds that are not finite.
     """
@@ -100,20 +102,20 @@ def retry_after_text(after: float | datetime) -> str:
     return str(min(max(1, math.ceil(round(after, 6))), _LONGEST_S))
 
 
-def common_headers(request: Mapping[str, str], *, framework: str, env: str | None = None, platform: str | None = None) -> dict[str, str]:
+def sdk_headers(settings: Settings, request: Mapping[str, str], *, framework: str) -> dict[str, str]:
     """Give the headers that every reply has (E24, E27). `request` are the request's, with lower-case names."""
     headers = {
-        "Content-Type": "application/json",
-        "User-Agent": SDK,
-        "X-Inngest-SDK": SDK,
+        "content-type": "application/json",
+        "user-agent": SDK,
+        "x-inngest-sdk": SDK,
         _HANDLED: "true",
-        "X-Inngest-Framework": framework,
-        "X-Inngest-Req-Version": "2",
+        "x-inngest-framework": framework,
+        "x-inngest-req-version": "2",
     }
     optional = {
-        "X-Inngest-Env": env,
-        "X-Inngest-Platform": platform,
-        "X-Inngest-Expected-Server-Kind": request.get("x-inngest-server-kind"),
+        "x-inngest-env": settings.env,
+        "x-inngest-platform": settings.platform,
+        "x-inngest-expected-server-kind": request.get("x-inngest-server-kind"),
         "traceparent": request.get("traceparent"),
         "tracestate": request.get("tracestate"),
     }
@@ -122,11 +124,9 @@ def common_headers(request: Mapping[str, str], *, framework: str, env: str | Non
 
 
 def unauthenticated(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give the headers that a caller may see who has not shown that it knows the signing key (E23)."""
+    """Give those of a reply's headers that a caller may see who has not shown that it knows the signing key (E23)."""
     return {
-        name: value
-        for name, value in headers.items()
-        if name == _HANDLED or not (name.lower().startswith("x-inngest-") or name.lower() == "user-agent")
+        name: value for name, value in headers.items() if name == _HANDLED or not (name.startswith("x-inngest-") or name == "user-agent")
     }
 
 
