@@ -10,19 +10,21 @@
     |- SchemaError             data that does not fit a schema (also a ValueError)
     |- DeferError              a defer that was skipped, raised only where `defer_errors="raise"` (also a ValueError)
     |- ConfigError             an app or function declared wrongly (also a ValueError)
-    `- EngineError             the embedded engine cannot do what was asked
-       |- EngineLocked         another engine has the file open
-       |- StoreError           the database is full, locked, corrupt or from a newer version
-       |- TooLarge             an event or a result beyond the limit
-       |- UnsupportedOption    a declared option which the embedded engine does not honour yet
-       `- RunNotFound          no run with that id
+    |- EngineError             the embedded engine cannot do what was asked
+    |  |- EngineLocked         another engine has the file open
+    |  |- StoreError           the database is full, locked, corrupt or from a newer version
+    |  |- TooLarge             an event or a result beyond the limit
+    |  |- UnsupportedOption    a declared option which the embedded engine does not honour yet
+    |  `- RunNotFound          no run with that id
+    `- ServerError             the test server cannot do what was asked, such as to register an app
+       `- RunStuck             runs on the test server do not end
 
 Attributes hold the facts, `str()` makes the sentence, and every error survives pickling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +40,9 @@ __all__ = [
     "NotJSON",
     "RetryAfterError",
     "RunNotFound",
+    "RunStuck",
     "SchemaError",
+    "ServerError",
     "StepError",
     "StoreError",
     "TooLarge",
@@ -259,3 +263,20 @@ class RunNotFound(EngineError):
 
     def __str__(self) -> str:
         return f"no run has the id {self.run_id!r}"
+
+
+class ServerError(InngestGenError):
+    """The test server (`inngest_gen.testing.Server`) cannot do what was asked, such as to register an app."""
+
+
+class RunStuck(ServerError):
+    """Runs on the test server do not end: `reason` says why they are waited for no longer, `logs` has the last calls of each."""
+
+    def __init__(self, reason: str, logs: Sequence[str]) -> None:
+        super().__init__(reason, tuple(logs))
+        self.reason: str = reason
+        self.logs: tuple[str, ...] = tuple(logs)
+
+    def __str__(self) -> str:
+        what = f"{len(self.logs)} runs have" if len(self.logs) != 1 else "a run has"
+        return "\n\n".join([f"{what} not ended: {self.reason}", *self.logs])

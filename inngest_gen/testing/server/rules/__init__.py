@@ -1,0 +1,1 @@
+"""What the server does with what it is told: functions of its state, a value and the time; no waiting, no I/O."""
