@@ -22,7 +22,7 @@ class Invalid(ValueError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

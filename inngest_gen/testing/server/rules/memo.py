@@ -18,8 +18,8 @@ class EarlyFailure(Exception):
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(name, message)
-        self.name = name
-        self.message = message
+        self.name: str = name
+        self.message: str = message
 
 
 def note(run: ServerRun, text: str) -> None:
