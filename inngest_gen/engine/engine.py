@@ -381,9 +381,9 @@ class Engine:
         """Run a step's body in a task of its own."""
         self._bodies.start_soon(body, op)
 
-    async def load(self, run: int) -> Record | None:
-        """Read an unfinished run."""
-        record: Record | None = await self._change(lambda tx: Effects(load(tx, run)))
+    async def load(self, run: int, then: Callable[[], None]) -> Record | None:
+        """Read an unfinished run; `then` is called once what was committed before has been delivered, and before what is committed later is."""
+        record: Record | None = (await self.commit(lambda tx: Effects(load(tx, run)), lambda _: then())).result
         return record
 
     def submit(self, change: Callable[[Tables], Effects], done: Callable[[Job], None]) -> None:

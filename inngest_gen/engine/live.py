@@ -73,6 +73,11 @@ class LiveRun:
         self.mailed_late = True
         self._wake()
 
+    def _forget_mail(self) -> None:
+        """What came before the record was read is in it. Kept, the end of one wait for a next attempt would be taken for that of the following."""
+        self._mail.clear()
+        self.mailed_late = False
+
     def _settled(self, hash: str, memo: Memo) -> None:
         """Bring the result of a step that was in flight here."""
         self._mail.append((hash, memo, True))
@@ -121,7 +126,7 @@ class LiveRun:
         engine = self._engine
         record = self._record
         if record is None:
-            record = await engine.load(self.run)
+            record = await engine.load(self.run, self._forget_mail)
             if record is None:
                 return
             self._record = record
@@ -232,7 +237,7 @@ class LiveRun:
         while self._mail:
             hash, memo, own = self._mail.popleft()
             if not own and hash not in self._waiting:
-                continue  # it ended before this run was read from the file, so the record has it already
+                continue  # the wait was given up in the meantime
             self._waiting.discard(hash)
             if memo is not None:
                 if not own and hash in execution.pending:

@@ -55,6 +55,12 @@ async def note(ctx: ig.DeferContext) -> ig.Flow:
     yield ig.Done([ctx.data["n"], ctx.data["from"]])
 
 
+@app.function("audit", trigger="packed")
+async def audit(ctx: ig.Context) -> ig.Flow:
+    yield ctx.step.run("audit", effect, ctx, "main/1")
+    yield ig.Done(ctx.data["n"])
+
+
 @app.function("callee")
 async def callee(ctx: ig.Context) -> ig.Flow:
     yield ctx.step.run("a", async_effect, ctx, "main/1")

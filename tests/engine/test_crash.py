@@ -107,10 +107,12 @@ def check(runs: list[ig.Run], effects: Effects, acknowledged: set[int], sent: se
     assert {one.status for one in runs} == {"completed"}
     assert Counter(one.function_id for one in runs) == {
         "crash-order": len(orders),
+        "crash-audit": len(orders),
         "crash-callee": len(orders),
         "crash-note": 2 * len(orders),
     }
     assert Counter(tuple(one.output) for one in all_of(runs, "note")) == {(n, where): 1 for n in orders for where in ("handler", "body")}
+    assert sorted(one.output for one in all_of(runs, "audit")) == sorted(orders)
     for (run, branch), bodies in effects.items():
         for (before, place, attempt), (after, next_place, next_attempt) in itertools.pairwise(bodies):
             where = f"branch {branch} of run {run}: {bodies}"
@@ -138,7 +140,7 @@ class TestTheCheck:
         def other(function: str, output: object) -> ig.Run:
             return dataclasses.replace(one, function_id=f"crash-{function}", output=output)
 
-        runs = [one, other("callee", None), other("note", [0, "handler"]), other("note", [0, "body"])]
+        runs = [one, other("callee", None), other("audit", 0), other("note", [0, "handler"]), other("note", [0, "body"])]
         try:
             check(runs, self.effects(*bodies), {0}, {0})
         except AssertionError as error:

@@ -1,5 +1,6 @@
 """Restarts: an engine that opens a file goes on with everything in it, whatever the last one left undone, and repeats nothing that was recorded."""
 
+import contextlib
 import pathlib
 import sqlite3
 from typing import Any
@@ -272,6 +273,45 @@ async def test_a_sleep_that_passed_while_nobody_was_there_is_over_at_the_start(p
     async with engine(path, app, clock=ig.VirtualClock(START + 7200)) as its_engine:
         [one] = await its_engine.runs()
         assert (await its_engine.wait(one.id)).output == "awake"
+
+
+async def test_an_attempt_that_was_due_at_the_start_does_not_cut_the_next_wait_short(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is taken up and its timer fires at the same time: what the timer brings is in the record already when that is read."""
+    app = ig.App("shop", backoff=60)
+    attempts: list[int] = []
+
+    def fails(ctx: ig.Context) -> None:
+        attempts.append(ctx.attempt)
+        raise ValueError("again")
+
+    @app.function("f", trigger="go")
+    async def f(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("s", fails, ctx)
+
+    async with engine(path, app, clock=ig.VirtualClock(START)) as its_engine:
+        await its_engine.send(ig.Event("go"))
+        await eventually(lambda: its_engine._timers and its_engine._idle())
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE runs SET suspended = 0")  # as after a kill before the run was suspended
+        file.commit()
+
+    load = ig.Engine.load
+
+    async def late(self: ig.Engine, run: int, *arguments: Any) -> Any:
+        await eventually(lambda: self._live[run]._mail)
+        return await load(self, run, *arguments)
+
+    monkeypatch.setattr(ig.Engine, "load", late)
+    clock = ig.VirtualClock(START + 60)
+    async with engine(path, app, clock=clock) as its_engine:
+        await eventually(lambda: its_engine._timers and its_engine._idle())
+        assert attempts == [0, 1]
+        monkeypatch.undo()
+        clock.advance_to(START + 120)
+        await eventually(lambda: its_engine._timers and its_engine._idle())
+        assert attempts == [0, 1, 2]
 
 
 async def test_functions_that_vanished_leave_their_runs_alone_with_a_warning(path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
