@@ -11,8 +11,13 @@ import os
 import re
 import secrets
 import threading
-from hashlib import sha1, sha256
+from hashlib import sha256
 from typing import Final
+
+try:  # CPython's own: OpenSSL's touches so much memory that it takes three times as long (5 us) where other code runs in between
+    from _sha1 import sha1  # type: ignore[import-not-found,unused-ignore]
+except ImportError:
+    from hashlib import sha1
 
 __all__ = ["abort_hash", "deferred_event_id", "new_id", "seed", "step_hash", "ulid_time"]
 
@@ -74,12 +79,11 @@ def _millis(ulid: str) -> int:
 
 def step_hash(key: str) -> str:
     """Hash a step's or a defer's id: lowercase hex SHA-1 of its UTF-8. Raises ValueError if it has a lone surrogate."""
-    # On a short id hashlib is as fast as CPython's private `_sha1` (0.30 us against 0.33 on 3.11, 0.31 against 0.34 on 3.13).
-    # FIPS builds need the flag.
     try:
-        return sha1(key.encode(), usedforsecurity=False).hexdigest()
+        digest: str = sha1(key.encode(), usedforsecurity=False).hexdigest()  # FIPS builds need the flag
     except UnicodeEncodeError:
         raise ValueError(f"the id {key!r} has a lone surrogate, which UTF-8 cannot write: use whole characters") from None
+    return digest
 
 
 def abort_hash(hashed_id: str) -> str:

@@ -92,7 +92,8 @@ async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) 
         else:
             with anyio.fail_after(step.timeout_s):
                 value = await _call(step, buffer, threads)
-        await buffer.settle()
+        if buffer.unchecked:
+            await buffer.settle()
         forgotten = buffer.forgotten()
         if forgotten is not None:
             message = f"{describe(forgotten)} was made in {describe(step)} and neither yielded nor submitted: call .submit()"

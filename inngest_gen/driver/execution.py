@@ -59,7 +59,7 @@ from inngest_gen.intents.step import (
     WaitForSignal,
 )
 from inngest_gen.intents.using import Using
-from inngest_gen.loops import being_cancelled, scope_mark
+from inngest_gen.loops import being_cancelled, scope_marker
 
 _STEPS = frozenset({Run, Sleep, SleepUntil, WaitForEvent, WaitForSignal, SendEvent, SendSignal, Invoke, Fetch, AIInfer, AIWrap})
 _DECODED = frozenset({Run, WaitForEvent, Invoke, WaitForSignal, Fetch, AIInfer, AIWrap})
@@ -122,6 +122,7 @@ class Execution:
         """Errors thrown into the handler: their tracebacks hold frames, so they are cleared when the run is dropped."""
         self._was_woken = False
         self._paused = False
+        self._mark_now: Callable[[], object] = _unmarked
         self._mark: object = None
 
     # What shells call.
@@ -211,13 +212,15 @@ class Execution:
     async def _turn(self, turn: Turn, budget: int) -> None:
         if not self._paused:
             # After a pause the handler may hold a scope which it is about to leave: then the mark from before counts.
-            self._mark = scope_mark()
+            if self._mark_now is _unmarked:
+                self._mark_now = scope_marker()
+            self._mark = self._mark_now()
         if self._plain is not None:
             await self._run_plain(self._plain)
         left = budget
         try:
             left, turn.paused = await self._drive(budget)
-            if not turn.paused:
+            if not turn.paused and self.lazy.unchecked:
                 await self.lazy.settle()
         except Left as stop:
             self.ended = Diverged(stop.error)
@@ -401,7 +404,7 @@ class Execution:
     async def _give_way(self) -> float:
         """Let the loop have its turn. Gives the time when it is due again."""
         # Under a scope of the handler's own the loop might cancel us for it: later, then.
-        if scope_mark() is self._mark:
+        if self._mark_now() is self._mark:
             await anyio.lowlevel.checkpoint()
         return time.perf_counter() + _GIVE_WAY_S
 
@@ -555,7 +558,7 @@ class Execution:
             if kind is not None:
                 self._throw_misuse(flow, mistakes.scope_over_yield(kind, held.where(flow.gen)))
                 return True
-        if moved and scope_mark() is not self._mark:
+        if moved and self._mark_now() is not self._mark:
             flow = next((flow for flow in reversed(moved) if held.has_entered(flow.gen, self._flows)), moved[-1])
             self._throw_misuse(flow, mistakes.scope_over_yield(_SOME_SCOPE, held.where(flow.gen)))
             return True
@@ -590,7 +593,7 @@ class Execution:
     # Resources, cancellation, plain handlers.
 
     async def _use(self, using: Using, flow: FlowNode) -> Any:
-        kind = self._open_scope(flow) or (_SOME_SCOPE if scope_mark() is not self._mark else None)
+        kind = self._open_scope(flow) or (_SOME_SCOPE if self._mark_now() is not self._mark else None)
         if kind is not None:  # it would be closed before what is inside it
             raise mistakes.scope_over_yield(kind, held.where(flow.gen))
         if self._enter is not None:
@@ -601,10 +604,10 @@ class Execution:
                 return await self._stack.enter_async_context(manager)
             return self._stack.enter_context(manager)
         finally:
-            self._mark = scope_mark()
+            self._mark = self._mark_now()
 
     def _in_own_scope(self, flow: FlowNode) -> bool:
-        return scope_mark() is not self._mark or self._open_scope(flow) is not None
+        return self._mark_now() is not self._mark or self._open_scope(flow) is not None
 
     def _woken(self) -> None:
         self._was_woken = True
@@ -637,6 +640,10 @@ class Execution:
             self.ended = Returned(value) if mistake is None else Raised(mistake, final=True)
         self._plain = None
         self._live = True
+
+
+def _unmarked() -> object:
+    raise AssertionError("no turn has been taken yet")
 
 
 def is_final(error: BaseException) -> bool:

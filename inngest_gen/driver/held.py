@@ -41,8 +41,9 @@ _SCOPES = {
 }
 
 _EXITS = {"__exit__", "__aexit__"}
-_METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
-_GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
+# Classes that nothing can be derived from.
+_METHODS = frozenset({types.MethodType, types.BuiltinMethodType, types.MethodWrapperType})
+_GENERATORS = frozenset({types.GeneratorType, types.AsyncGeneratorType})
 _GENERATOR_MANAGERS = (contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager)
 _STACKS = (contextlib.ExitStack, contextlib.AsyncExitStack)
 _STOPITERATION_ERROR = 3
@@ -116,10 +117,11 @@ def _entered(generator: Any, apart: Container[int], seen: set[int]) -> Iterator[
         return
     seen.add(id(generator))
     for referent in gc.get_referents(generator):
-        if _is(referent, _METHODS):
+        cls = type(referent)
+        if cls in _METHODS:
             if _exits(referent):
                 yield from _inside(referent.__self__, apart, seen)
-        elif _is(referent, _GENERATORS) and id(referent) not in apart:
+        elif cls in _GENERATORS and id(referent) not in apart:
             yield from _entered(referent, apart, seen)
 
 
@@ -143,7 +145,7 @@ def _inside(manager: Any, apart: Container[int], seen: set[int]) -> Iterator[Any
             owner = getattr(callback, "__self__", None)
             if owner is not None:
                 yield from _inside(owner, apart, seen)
-    elif _is(manager, (contextlib.aclosing, contextlib.closing)) and _is(manager.thing, _GENERATORS):
+    elif _is(manager, (contextlib.aclosing, contextlib.closing)) and type(manager.thing) in _GENERATORS:
         yield from _entered(manager.thing, apart, seen)
 
 
@@ -163,7 +165,7 @@ def _hidden(manager: Any) -> str | None:
                 continue
             seen.add(id(thing))
             near.append(thing)
-            inside = _entered(thing, _NOWHERE, set()) if _is(thing, _GENERATORS) else (thing,)
+            inside = _entered(thing, _NOWHERE, set()) if type(thing) in _GENERATORS else (thing,)
             for scope in inside:
                 if _is_entered(scope, task):
                     return _kind(scope)

@@ -44,7 +44,7 @@ class LazyBuffer:
     attribute `deferred_slug` that is a string; its `schema` is a Schema or None.
     """
 
-    __slots__ = ("_made", "_pending", "_seen", "_total", "_unchecked", "log", "on_misuse", "prior", "run_id")
+    __slots__ = ("_made", "_pending", "_seen", "_total", "log", "on_misuse", "prior", "run_id", "unchecked")
 
     def __init__(self, prior: dict[str, bool], *, run_id: str, on_misuse: OnMisuse = "log", log: logging.Logger | None = None) -> None:
         self.prior: dict[str, bool] = prior
@@ -54,8 +54,8 @@ class LazyBuffer:
         self._pending: dict[str, LazyOp | _Unchecked] = {}
         self._seen: set[str] = set()
         self._made: dict[int, Defer] = {}
-        self._unchecked = 0
-        """How many of the pending may be unchecked."""
+        self.unchecked: int = 0
+        """How many of what was submitted wait for `settle`, at most."""
         self._total = 0
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class LazyBuffer:
         hash, slug, schema = taken
         if schema is not None and schema.is_async:
             self._pending[hash] = _Unchecked(defer, slug, schema)
-            self._unchecked += 1
+            self.unchecked += 1
             return DeferHandle(defer.id, hash, slug, active=True)
         return self._check(defer, hash, slug, schema)
 
@@ -112,9 +112,9 @@ class LazyBuffer:
 
     async def settle(self) -> None:
         """Ask the async schemas of what was submitted. Raises DeferError only with `on_misuse="raise"`."""
-        if not self._unchecked:
+        if not self.unchecked:
             return
-        self._unchecked = 0
+        self.unchecked = 0
         for hash, waiting in list(self._pending.items()):
             if isinstance(waiting, _Unchecked):
                 await self._acheck(waiting.defer, hash, waiting.slug, waiting.schema)
@@ -125,8 +125,10 @@ class LazyBuffer:
 
     def drain(self) -> list[LazyOp]:
         """Give what is to be sent, in call order, and count it as sent."""
+        if not self._pending:
+            return []
         ops = [op for op in self._pending.values() if not isinstance(op, _Unchecked)]
-        if self._unchecked:
+        if self.unchecked:
             self._pending = {hash: op for hash, op in self._pending.items() if isinstance(op, _Unchecked)}
         else:
             self._pending.clear()
