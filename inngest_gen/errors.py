@@ -10,6 +10,7 @@
     |- SchemaError             data that does not fit a schema (also a ValueError)
     |- DeferError              a defer that was skipped, raised only where `defer_errors="raise"` (also a ValueError)
     |- ConfigError             an app or function declared wrongly (also a ValueError)
+    |- RecordingError          a file that is no recording, or damaged, or of a later version (also a ValueError)
     |- EngineError             the embedded engine cannot do what was asked
     |  |- EngineLocked         another engine has the file open
     |  |- StoreError           the database is full, locked, corrupt or from a newer version
@@ -38,6 +39,7 @@ __all__ = [
     "NonDeterminismError",
     "NonRetriableError",
     "NotJSON",
+    "RecordingError",
     "RetryAfterError",
     "RunNotFound",
     "RunStuck",
@@ -206,6 +208,10 @@ class DeferError(InngestGenError, ValueError):
 
 class ConfigError(InngestGenError, ValueError):
     """An app, a function or an option was declared wrongly; the message says what is allowed."""
+
+
+class RecordingError(InngestGenError, ValueError):
+    """A recording that cannot be read, or a path to redact that no value of it has; the message says where and what to do."""
 
 
 class EngineError(InngestGenError):

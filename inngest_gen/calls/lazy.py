@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeferAdd:
-    """Start `function` (its slug) when the run has ended. `hash` is the hashed id; `data` the input as JSON bytes."""
+    """Start `function` (its slug) when the run has ended. `hash` is the hashed id; `data` the input as JSON bytes.
+
+    `step` is the hash of the step whose body made it; None: the handler did.
+    """
 
     hash: str
     id: str
@@ -18,6 +21,7 @@ class DeferAdd:
     data: bytes
     meta: Mapping[str, Any] | None = None
     experiment: Any = None
+    step: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class DeferRejected:
     id: str
     function: str | None
     reason: str
+    step: str | None = None
 
 
 LazyOp = DeferAdd | DeferAbort | DeferRejected

@@ -1,4 +1,4 @@
-"""MODULE:APP on the command line -> the App.
+"""MODULE:APP on the command line -> the App, and MODULE:FUNCTION -> the function.
 
 MODULE is a dotted module, looked for in the current directory first, or the path of a file. Without :APP the module's only App is taken.
 Promises: what the user's own code raises is shown with its traceback, without frames of this package and of the import system.
@@ -13,7 +13,9 @@ import os
 import pathlib
 import sys
 import traceback
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from inngest_gen.app.app import App
 from inngest_gen.cli.refusal import Refusal
@@ -26,11 +28,19 @@ def load(target: str) -> App:
     module_name, _, app_name = target.partition(":")
     if not module_name:
         raise Refusal(f"{target!r} names no module: write MODULE:APP, such as shop:app or examples/shop.py:app")
-    here = str(pathlib.Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    module = _module(module_name)
-    return _app(module, module_name, app_name)
+    return _app(_imported(module_name), module_name, app_name)
+
+
+def load_function(target: str) -> Callable[..., Any]:
+    """Import MODULE of MODULE:FUNCTION and give the function. Raises Refusal."""
+    module_name, _, name = target.partition(":")
+    if not module_name or not name:
+        raise Refusal(f"{target!r} names no function: write MODULE:FUNCTION, such as shop.privacy:hide or privacy.py:hide")
+    found = vars(_imported(module_name)).get(name)
+    if not callable(found):
+        raise Refusal(f"{module_name} has no function {name!r}")
+    function: Callable[..., Any] = found
+    return function
 
 
 def directories(target: str) -> list[pathlib.Path]:
@@ -41,6 +51,13 @@ def directories(target: str) -> list[pathlib.Path]:
         return [here]
     directory = pathlib.Path(module_name).resolve().parent
     return [here] if directory.is_relative_to(here) else [here, directory]
+
+
+def _imported(module_name: str) -> ModuleType:
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    return _module(module_name)
 
 
 def _is_file(module_name: str) -> bool:

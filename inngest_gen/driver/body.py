@@ -72,7 +72,7 @@ async def run_body(
 
     If the task is cancelled, `unsent` is called with the defers that the attempt had made.
     """
-    buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log)
+    buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log, step=attempt.step_hash)
     own = context.copy()
     own.run(current_sink.set, buffer)
     own.run(current_attempt.set, attempt)

@@ -41,14 +41,23 @@ class LazyBuffer:
     """The defers of one replay, or of one attempt of a step body.
 
     `prior` maps the hashed ids that the engine has to whether they can still be aborted. A deferred function is told from anything else by an
-    attribute `deferred_slug` that is a string; its `schema` is a Schema or None.
+    attribute `deferred_slug` that is a string; its `schema` is a Schema or None. `step` is the hash of the step whose body it is for, if any.
     """
 
-    __slots__ = ("_made", "_pending", "_seen", "_total", "log", "on_misuse", "prior", "run_id", "unchecked")
+    __slots__ = ("_made", "_pending", "_seen", "_total", "log", "on_misuse", "prior", "run_id", "step", "unchecked")
 
-    def __init__(self, prior: dict[str, bool], *, run_id: str, on_misuse: OnMisuse = "log", log: logging.Logger | None = None) -> None:
+    def __init__(
+        self,
+        prior: dict[str, bool],
+        *,
+        run_id: str,
+        on_misuse: OnMisuse = "log",
+        log: logging.Logger | None = None,
+        step: str | None = None,
+    ) -> None:
         self.prior: dict[str, bool] = prior
         self.run_id: str = run_id
+        self.step: str | None = step
         self.on_misuse: OnMisuse = on_misuse
         self.log: logging.Logger = log or logging.getLogger("inngest_gen")
         self._pending: dict[str, LazyOp | _Unchecked] = {}
@@ -197,12 +206,19 @@ class LazyBuffer:
             self._pending.pop(hash, None)
         else:
             self._pending[hash] = DeferAdd(
-                hash=hash, id=defer.id, name=defer.name, function=slug, data=data, meta=meta, experiment=defer.experiment
+                hash=hash,
+                id=defer.id,
+                name=defer.name,
+                function=slug,
+                data=data,
+                meta=meta,
+                experiment=defer.experiment,
+                step=self.step,
             )
         return DeferHandle(defer.id, hash, slug, active=True)
 
     def _misuse(self, defer: Defer, hash: str, slug: str | None, reason: str, cause: Exception | None = None) -> DeferHandle:
-        self._pending[hash] = DeferRejected(hash=hash, id=defer.id, function=slug, reason=reason)
+        self._pending[hash] = DeferRejected(hash=hash, id=defer.id, function=slug, reason=reason, step=self.step)
         error = DeferError(defer.id, reason)
         if self.on_misuse == "raise":
             raise error from cause

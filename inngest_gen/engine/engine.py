@@ -12,6 +12,7 @@ import pathlib
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -46,6 +47,7 @@ from inngest_gen.event import Event
 from inngest_gen.loops import keep_interrupts_from, waker
 from inngest_gen.options.retries import Backoff, backoff
 from inngest_gen.options.trigger import Cron, EventTrigger
+from inngest_gen.recording.recording import Recording
 
 T = TypeVar("T")
 
@@ -300,6 +302,14 @@ class Engine:
         if run is None:
             raise RunNotFound(run_id)
         return run
+
+    async def recording(self, run_id: str) -> Recording:
+        """Give a run as a recording, to replay in a debugger or to keep. Raises RunNotFound."""
+        found = await self._read(lambda reader: reader.recording(run_id))
+        if found is None:
+            raise RunNotFound(run_id)
+        function = self.functions.get(found.function)
+        return found if function is None else replace(found, app=function.app.id, max_attempts=function.options.retries + 1)
 
     async def runs(self, status: str | None = None, function: str | None = None, limit: int = 100) -> list[Run]:
         """List runs, newest first. `function` is a slug or a function's id."""

@@ -18,7 +18,6 @@ from inngest_gen.app.function import Function
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
 from inngest_gen.calls.memo import Memo
-from inngest_gen.calls.request import CallRequest
 from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import Outcome, check_size, retry_time, run_body
 from inngest_gen.driver.execution import Execution
@@ -26,6 +25,7 @@ from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.engine.demand import Send, Wait, body_of, demand_of
 from inngest_gen.engine.progress import Kind
 from inngest_gen.engine.record import Record, planned
+from inngest_gen.engine.rules import received
 from inngest_gen.engine.rules.backoff import next_attempt
 from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.store.writer import Job
@@ -162,18 +162,11 @@ class LiveRun:
             self._tell("run.started")
         elif record.codes not in {codes, ""}:
             self._prelude.append(lambda tx, _: tx.set_codes(record.run, ""))
-        call = CallRequest(
-            run_id=record.id,
-            events=(record.event if record.kind != "defer" else _without_engines_key(record),),
-            attempt=record.attempt,
-            max_attempts=self._max_attempts,
-            error=record.error(),
-            parents=record.parents(),
-        )
+        call = record.call(self._max_attempts)
         self._changed = not strict
         self._labels = {hash: memo.label for hash, memo in record.memos.items()} if self._changed else {}
         try:
-            data = await function.receive(record.data())
+            data = await function.receive(received.data_for(record.event))
             return function.begin(
                 call,
                 memos=record.memos,
@@ -663,11 +656,6 @@ def _failed_steps(error: BaseException) -> list[str | None]:
     return [error.step_id] if isinstance(error, StepError) and error.memoized else []
 
 
-def _without_engines_key(record: Record) -> Event:
-    event = record.event
-    return Event(event.name, record.data(), id=event.id, ts=event.ts, meta=event.meta)
-
-
 def _info(op: Op, **more: Any) -> bytes:
     step = op.step
     info: dict[str, Any] = {"id": step.id, "kind": step.kind, "at": op.at}
@@ -677,5 +665,7 @@ def _info(op: Op, **more: Any) -> bytes:
         info["index"] = op.index
     if op.path:
         info["path"] = op.path
+    if options := step.options():
+        info["options"] = options
     info.update(more)
     return dumps(info)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.memo import Memo
-from inngest_gen.calls.request import Parent
+from inngest_gen.calls.request import CallRequest
 from inngest_gen.driver.turn import Planned
+from inngest_gen.engine.rules import received
 from inngest_gen.engine.store.tables import Tables
-from inngest_gen.errors import StepError
 from inngest_gen.event import Event
 
 
@@ -48,22 +46,17 @@ class Record:
     waiting: set[str] = field(default_factory=set)
     defers: dict[str, bool] = field(default_factory=dict)
 
-    def data(self) -> Mapping[str, Any]:
-        """Give the event's data as the handler may see it: without the engine's own key."""
-        data = self.event.data
-        return {key: value for key, value in data.items() if key not in {"_inngest", "_inngestExperiment"}} if "_inngest" in data else data
-
-    def parents(self) -> tuple[Parent, ...]:
-        """Give the runs that deferred this one (A73)."""
-        inner = self.event.data.get("_inngest")
-        if self.kind != "defer" or not isinstance(inner, Mapping):
-            return ()
-        return (Parent(run_id=str(inner["parent_run_id"]), fn_slug=str(inner["parent_fn_slug"]), experiment=inner.get("experiment")),)
-
-    def error(self) -> StepError | None:
-        """Give the error that a failure handler handles."""
-        error = self.event.data.get("error")
-        return Failure.from_json(error).error() if self.kind == "failure" and isinstance(error, Mapping) else None
+    def call(self, max_attempts: int) -> CallRequest:
+        """Give what the handler is told of its run."""
+        failure = received.failure_for(self.kind, self.event)
+        return CallRequest(
+            run_id=self.id,
+            events=(received.event_for(self.kind, self.event),),
+            attempt=self.attempt,
+            max_attempts=max_attempts,
+            error=None if failure is None else failure.error(),
+            parents=received.parents_for(self.kind, self.event),
+        )
 
 
 def load(tables: Tables, run: int) -> Record | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
+from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.clock import Clock
 from inngest_gen.engine.record import Record, event_of
@@ -268,14 +268,14 @@ class Transitions:
                     status, reason = "rejected", refusal
                     _log.warning("defer %r of run number %d is skipped: %s", op.id, run, refusal)
                 if tx.add_defer(run, op.hash, op.id, op.name, op.function, op.data, meta, experiment, status, reason):
-                    tx.log(run, now, "defer", None, None, dumps({"id": op.id, "status": status}), None)
+                    tx.log(run, now, "defer", None, None, _defer_info(op, status), None)
                     if status == "after_run":
                         count, size = count + 1, size + len(op.data)
             elif isinstance(op, DeferAbort):
                 if not ended and tx.abort_defer(run, op.hash):
                     tx.log(run, now, "abort", None, None, dumps({"id": op.id}), None)
-            else:
-                tx.add_defer(run, op.hash, op.id, op.id, op.function, None, None, None, "rejected", op.reason)
+            elif tx.add_defer(run, op.hash, op.id, op.id, op.function, None, None, None, "rejected", op.reason):
+                tx.log(run, now, "defer", None, None, _defer_info(op, "rejected"), None)
 
     def _refusal(self, op: DeferAdd, count: int, size: int) -> str | None:
         if op.function not in self._slugs:
@@ -423,6 +423,11 @@ class Transitions:
         for seq in failed:
             tx.forget_error(seq)
         return bool(failed)
+
+
+def _defer_info(op: DeferAdd | DeferRejected, status: str) -> bytes:
+    info = {"id": op.id, "status": status}
+    return dumps(info if op.step is None else {**info, "step": op.step})
 
 
 def _event_json(event: Event) -> dict[str, Any]:

@@ -69,6 +69,10 @@ class Fetch(Step[Response]):
         self.body: str | None = body
         self.hash: str | None = None
 
+    def options(self) -> dict[str, Any]:
+        """Give the method and the URL, without user, password, query and fragment."""
+        return {"method": self.method, "url": _bare(self.url)}
+
     def request(self) -> Request:
         """Give the request to make."""
         return Request(method=self.method, url=self.url, headers=self.headers, body=self.body)
@@ -129,6 +133,12 @@ class AIInfer(Step[T], Generic[T]):
         self.returns_type = type
         return self  # type: ignore[return-value]
 
+    def options(self) -> dict[str, Any]:
+        """Give the endpoint, without user, password and query, its format, and the model where the body names one."""
+        options: dict[str, Any] = {"url": _bare(self.model.url), "format": self.model.format}
+        named = self.body.get("model")
+        return {**options, "model": named} if isinstance(named, str) else options
+
     def request(self) -> Request:
         """Give the request to make, as the server makes it. Raises NotJSON if the body cannot become JSON."""
         model = self.model
@@ -157,3 +167,8 @@ def check_url(url: object, error: type[ConfigError | MisuseError]) -> None:
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc:
         raise error(f"a URL here is absolute, such as 'https://example.com/path', not {url!r}")
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))

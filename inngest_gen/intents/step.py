@@ -57,6 +57,10 @@ class Step(Intent, Generic[T]):
         code = self.code
         return None if code is None else position(code, self.lasti)
 
+    def options(self) -> dict[str, Any]:
+        """Give what it was made with, as JSON values for records and timelines: no inputs and nothing that may be secret."""
+        return {}
+
 
 class Run(Step[T]):
     """Run a function once and keep its result. Made by `ctx.step.run`."""
@@ -88,6 +92,10 @@ class Run(Step[T]):
         self.timeout_s = limit
         return self
 
+    def options(self) -> dict[str, Any]:
+        """Give its timeout, where it has one."""
+        return {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
+
 
 class AIWrap(Run[T]):
     """Run a function that asks a model, and show it as such. Made by `ctx.step.ai.wrap`."""
@@ -109,6 +117,10 @@ class Sleep(Step[None]):
         self.duration_s: float = duration_s
         self.hash: str | None = None
 
+    def options(self) -> dict[str, Any]:
+        """Give the duration."""
+        return {"duration_s": self.duration_s}
+
 
 class SleepUntil(Step[None]):
     """Sleep until a moment (epoch seconds). Made by `ctx.step.sleep_until`. A moment in the past passes at once."""
@@ -121,6 +133,10 @@ class SleepUntil(Step[None]):
         self.name: str = name
         self.until: float = until
         self.hash: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Give the moment."""
+        return {"until": self.until}
 
 
 class WaitForEvent(Step[T]):
@@ -138,6 +154,11 @@ class WaitForEvent(Step[T]):
         self.match: str | None = match
         self.hash: str | None = None
 
+    def options(self) -> dict[str, Any]:
+        """Give the event's name, the timeout, and what must match."""
+        options = {"event": self.event, "timeout_s": self.timeout_s, "match": self.match, "if": self.if_}
+        return {name: value for name, value in options.items() if value is not None}
+
 
 class WaitForSignal(Step[T]):
     """Wait for a signal; the result is its data, or None on timeout. Made by `ctx.step.wait_for_signal`."""
@@ -153,6 +174,10 @@ class WaitForSignal(Step[T]):
         self.on_conflict: Literal["fail", "replace"] = on_conflict
         self.hash: str | None = None
 
+    def options(self) -> dict[str, Any]:
+        """Give the signal, the timeout, and what is done about a conflict."""
+        return {"signal": self.signal, "timeout_s": self.timeout_s, "on_conflict": self.on_conflict}
+
 
 class SendSignal(Step[bool]):
     """Send a signal to the run that waits for it; the result says whether one did. Made by `ctx.step.send_signal`."""
@@ -167,6 +192,10 @@ class SendSignal(Step[bool]):
         self.data: Any = data
         self.hash: str | None = None
 
+    def options(self) -> dict[str, Any]:
+        """Give the signal."""
+        return {"signal": self.signal}
+
 
 class SendEvent(Step[list[str]]):
     """Send events; the result is their ids. Made by `ctx.step.send_event`. `events` are `Event` values."""
@@ -179,6 +208,10 @@ class SendEvent(Step[list[str]]):
         self.name: str = name
         self.events: tuple[Any, ...] = events
         self.hash: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Give the names of the events."""
+        return {"events": [event.name for event in self.events]}
 
 
 class Invoke(Step[T]):
@@ -195,3 +228,7 @@ class Invoke(Step[T]):
         self.timeout_s: float | None = timeout_s
         self.meta: Any = meta
         self.hash: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Give the target's slug and the timeout, where it has one."""
+        return {"function": self.function} if self.timeout_s is None else {"function": self.function, "timeout_s": self.timeout_s}

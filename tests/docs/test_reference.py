@@ -29,7 +29,7 @@ OWNERS: dict[str, type] = {
     "clock": ig.VirtualClock,
 }
 # What the engine's own parts call on it is public to them, not to users.
-FOR_USERS = {"engine": {"send", "run", "get", "runs", "wait", "cancel", "retry"}}
+FOR_USERS = {"engine": {"send", "run", "get", "runs", "wait", "cancel", "retry", "recording"}}
 
 
 def sections() -> dict[str, tuple[str | None, str]]:

@@ -12,8 +12,10 @@ from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.engine.run import AttemptRecord, DeferRecord, Note, Run, StepRecord
 from inngest_gen.engine.store.database import connect_to_read, in_plain_words
+from inngest_gen.engine.store.recorder import record
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
+from inngest_gen.recording.recording import Recording
 
 _RUN = (
     "SELECT r.*, e.id AS event_id, e.name AS event_name, e.data AS event_data, e.ts AS event_ts, e.meta AS event_meta, p.id AS parent_id"
@@ -38,6 +40,18 @@ class Reader:
         with in_plain_words(self._path):
             row = self._connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
             return None if row is None else self._run(row)
+
+    def recording(self, run_id: str) -> Recording | None:
+        """Give a run as a recording, or None if there is no run with that id."""
+        with in_plain_words(self._path):
+            row = self._connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
+            return None if row is None else record(self._connection, row)
+
+    def unfinished(self, app: str | None = None) -> list[tuple[str, str]]:
+        """List the runs that have not ended, oldest first: (id, slug of its function). `app` is the app's id; None: of all apps."""
+        with in_plain_words(self._path):
+            rows = self._connection.execute("SELECT id, function FROM runs WHERE ended IS NULL ORDER BY run")
+            return [(id, slug) for id, slug in rows if app is None or slug.startswith(f"{app}-")]
 
     def runs(self, status: str | None = None, function: str | None = None, limit: int = 100) -> list[Run]:
         """List runs, newest first. `function` is a slug or a function's id without its app."""
