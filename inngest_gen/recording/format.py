@@ -277,10 +277,9 @@ def _read_event(one: _Object) -> Event:
 
 
 def _read_step(one: _Object) -> RecordedStep:
-    id = one.text("id")
     return RecordedStep(
-        id=id,
-        name=one.some_text("name") or id,
+        id=one.text("id"),
+        name=one.some_text("name") or "",
         hash=one.text("hash"),
         index=one.number("index", 0),
         kind=one.some_text("kind"),
@@ -307,10 +306,9 @@ def _read_attempt(one: _Object) -> RecordedAttempt:
 
 
 def _read_defer(one: _Object) -> RecordedDefer:
-    id = one.text("id")
     return RecordedDefer(
-        id=id,
-        name=one.some_text("name") or id,
+        id=one.text("id"),
+        name=one.some_text("name") or "",
         hash=one.text("hash"),
         function=one.some_text("function"),
         step=one.some_text("step"),

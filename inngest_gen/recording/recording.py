@@ -41,7 +41,7 @@ class RecordedAttempt:
 class RecordedStep:
     """A step that was asked for.
 
-    `id` is what the handler called it, `name` what is shown, `index` the repeat of the id (0 for the first), `hash` the record's key. `position`
+    `id` is what the handler called it, `name` what is shown ("": the id), `index` the repeat of the id (0 for the first), `hash` the record's key. `position`
     counts steps in the order of their yields (None: the record doesn't tell), `path` names the branch and sub-flow, `at` is "file:line" of the
     yield. `options` are those it was made with. `rank` is its place in the order of completion, which is the order in which a replay
     delivers results; None: it has none. `data` is the result as JSON, `error` the failure for good; `attempts` are the failed ones.
@@ -64,6 +64,10 @@ class RecordedStep:
     started: datetime | None = None
     ended: datetime | None = None
     due: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.id)
 
     @property
     def result(self) -> Any:
@@ -95,6 +99,10 @@ class RecordedDefer:
     data: bytes | None = None
     meta: Any = None
     experiment: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
