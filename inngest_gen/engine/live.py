@@ -31,7 +31,6 @@ from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.store.writer import Job
 from inngest_gen.engine.transitions import Change, Effects, Paused
 from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError
-from inngest_gen.event import Event
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Run, WaitForEvent, WaitForSignal
 

@@ -41,9 +41,9 @@ class RecordedAttempt:
 class RecordedStep:
     """A step that was asked for.
 
-    `id` is what the handler called it, `name` what is shown ("": the id), `index` the repeat of the id (0 for the first), `hash` the record's key. `position`
-    counts steps in the order of their yields (None: the record doesn't tell), `path` names the branch and sub-flow, `at` is "file:line" of the
-    yield. `options` are those it was made with. `rank` is its place in the order of completion, which is the order in which a replay
+    `id` is what the handler called it, `name` what is shown ("": the id), `index` the repeat of the id (0 for the first), `hash` the record's key.
+    `position` counts steps in the order of their yields (None: the record doesn't tell), `path` names the branch and sub-flow, `at` is "file:line"
+    of the yield. `options` are those it was made with. `rank` is its place in the order of completion, which is the order in which a replay
     delivers results; None: it has none. `data` is the result as JSON, `error` the failure for good; `attempts` are the failed ones.
     """
 
