@@ -19,6 +19,7 @@ from inngest_gen.codecs import Schema
 from inngest_gen.errors import DeferError, InngestGenError, MisuseError
 from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Defer, DeferHandle
+from inngest_gen.sessions import checked_sessions
 
 DEFERS_PER_RUN = 20
 INPUT_BYTES = 4 * 1024 * 1024
@@ -186,6 +187,9 @@ class LazyBuffer:
         try:
             data = jsonvalue.encode(value, f"the data of defer {defer.id!r}")
             meta = None if defer.meta is None else checked_meta(defer.meta)
+            experiment = defer.experiment
+            if experiment is not None:
+                experiment = jsonvalue.decode(jsonvalue.encode(experiment, f"the experiment of defer {defer.id!r}"))
         except InngestGenError as error:
             return self._misuse(defer, hash, slug, str(error), error)
         if not data.startswith(b"{"):
@@ -212,7 +216,7 @@ class LazyBuffer:
                 function=slug,
                 data=data,
                 meta=meta,
-                experiment=defer.experiment,
+                experiment=experiment,
                 step=self.step,
             )
         return DeferHandle(defer.id, hash, slug, active=True)
@@ -227,17 +231,13 @@ class LazyBuffer:
 
 
 def checked_meta(meta: object) -> Mapping[str, Any]:
-    """Check a defer's meta: a JSON object of at most 32 KiB whose `sessions` hold strings, numbers or None. Raises InngestGenError."""
+    """Check a defer's meta: a JSON object of at most 32 KiB; its `sessions`, where it has them, become text. Raises InngestGenError."""
     if not isinstance(meta, Mapping):
         raise MisuseError(f"meta must be a JSON object (a dict), not {type(meta).__name__}")
-    sessions = meta.get("sessions")
-    if sessions is not None:
-        if not isinstance(sessions, Mapping):
-            raise MisuseError(f"meta.sessions must be a dict, not {type(sessions).__name__}")
-        for key, value in sessions.items():
-            if isinstance(value, bool) or not (value is None or isinstance(value, (str, int, float))):
-                raise MisuseError(f"meta.sessions[{key!r}] must be a string or number, not {type(value).__name__}")
-    encoded = jsonvalue.encode(dict(meta), "meta")
+    meta = dict(meta)
+    if "sessions" in meta:
+        meta["sessions"] = checked_sessions(meta["sessions"], "meta.sessions")
+    encoded = jsonvalue.encode(meta, "meta")
     if len(encoded) > META_BYTES:
         raise MisuseError(f"meta has {len(encoded):,} bytes, the limit is {META_BYTES:,}")
     result: dict[str, Any] = json.loads(encoded)
