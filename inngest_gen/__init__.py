@@ -8,12 +8,12 @@ from inngest_gen.app.app import App
 from inngest_gen.app.context import Context, DeferContext, defer
 from inngest_gen.app.function import DeferredFunction, Function
 from inngest_gen.errors import (
-    ApiError,
     ConfigError,
     DeferError,
     EngineError,
     EngineLocked,
     InngestGenError,
+    MiddlewareError,
     MisuseError,
     NonDeterminismError,
     NonRetriableError,
@@ -34,6 +34,8 @@ from inngest_gen.intents.group import Winner
 from inngest_gen.intents.http import Model, Response
 from inngest_gen.intents.intent import Flow, Id, Intent
 from inngest_gen.intents.step import Step
+from inngest_gen.middleware.info import DeferInput, FunctionInput, Registration, ReplyInfo, RequestInfo, RunInfo, StepInfo
+from inngest_gen.middleware.middleware import Middleware
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
 from inngest_gen.options.settings import Limits
@@ -62,7 +64,6 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ApiError",
     "App",
     "Batch",
     "CancelOn",
@@ -75,6 +76,7 @@ __all__ = [
     "DeferContext",
     "DeferError",
     "DeferHandle",
+    "DeferInput",
     "DeferredFunction",
     "Done",
     "Engine",
@@ -85,10 +87,13 @@ __all__ = [
     "EventType",
     "Flow",
     "Function",
+    "FunctionInput",
     "Id",
     "InngestGenError",
     "Intent",
     "Limits",
+    "Middleware",
+    "MiddlewareError",
     "MisuseError",
     "Model",
     "NonDeterminismError",
@@ -96,14 +101,19 @@ __all__ = [
     "NotJSON",
     "RateLimit",
     "RecordingError",
+    "Registration",
+    "ReplyInfo",
+    "RequestInfo",
     "Response",
     "RetryAfterError",
     "Run",
+    "RunInfo",
     "RunNotFound",
     "SchemaError",
     "Singleton",
     "Step",
     "StepError",
+    "StepInfo",
     "StoreError",
     "Throttle",
     "Timeouts",

@@ -9,9 +9,10 @@
     |- NotJSON                 a value that cannot become JSON, with its path (also a ValueError)
     |- SchemaError             data that does not fit a schema (also a ValueError)
     |- DeferError              a defer that was skipped, raised only where `defer_errors="raise"` (also a ValueError)
+    |- MiddlewareError         a middleware's hook failed
+    |- DecryptionError         data that EncryptionMiddleware cannot or must not read (also a ValueError)
     |- ConfigError             an app or function declared wrongly (also a ValueError)
     |- RecordingError          a file that is no recording, or damaged, or of a later version (also a ValueError)
-    |- ApiError                the Inngest server did not answer, or refused what was asked of it
     |- EngineError             the embedded engine cannot do what was asked
     |  |- EngineLocked         another engine has the file open
     |  |- StoreError           the database is full, locked, corrupt or from a newer version
@@ -31,12 +32,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 __all__ = [
-    "ApiError",
     "ConfigError",
+    "DecryptionError",
     "DeferError",
     "EngineError",
     "EngineLocked",
     "InngestGenError",
+    "MiddlewareError",
     "MisuseError",
     "NonDeterminismError",
     "NonRetriableError",
@@ -208,31 +210,28 @@ class DeferError(InngestGenError, ValueError):
         return f"defer {self.defer_id!r} skipped: {self.reason}"
 
 
+class MiddlewareError(InngestGenError):
+    """A hook of a middleware failed, and the attempt with it. `hook` is "Class.hook"; the error it raised is the `__cause__`."""
+
+    def __init__(self, hook: str, reason: str) -> None:
+        super().__init__(hook, reason)
+        self.hook: str = hook
+        self.reason: str = reason
+
+    def __str__(self) -> str:
+        return f"{self.hook} failed: {self.reason}"
+
+
+class DecryptionError(InngestGenError, ValueError):
+    """Encrypted data that cannot be read: its key is not here, or it was changed or moved; or plain data where only encrypted is accepted."""
+
+
 class ConfigError(InngestGenError, ValueError):
     """An app, a function or an option was declared wrongly; the message says what is allowed."""
 
 
 class RecordingError(InngestGenError, ValueError):
     """A recording that cannot be read, or a path to redact that no value of it has; the message says where and what to do."""
-
-
-class ApiError(InngestGenError):
-    """The Inngest server did not answer, or refused what was asked of it.
-
-    `what` says what that was ("sending 2 events"), `url` where the server is, `reason` what came of it. `status` is the HTTP status of the reply,
-    or None if there was none; `hint` says what to do, where that is known.
-    """
-
-    def __init__(self, what: str, url: str, reason: str, *, status: int | None = None, hint: str | None = None) -> None:
-        super().__init__(what, url, reason)
-        self.what: str = what
-        self.url: str = url
-        self.reason: str = reason
-        self.status: int | None = status
-        self.hint: str | None = hint
-
-    def __str__(self) -> str:
-        return f"{self.what} at {self.url} failed ({self.reason})" + (f": {self.hint}" if self.hint else "")
 
 
 class EngineError(InngestGenError):

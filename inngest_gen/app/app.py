@@ -13,6 +13,9 @@ from inngest_gen.codecs import Schema
 from inngest_gen.errors import ConfigError, EngineError, MisuseError
 from inngest_gen.event import Event
 from inngest_gen.loops import in_loop
+from inngest_gen.middleware.info import Registration
+from inngest_gen.middleware.middleware import MiddlewareFactory
+from inngest_gen.middleware.stack import Stack
 from inngest_gen.options import flow as flow_options
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.checkpointing import checkpointing as checkpoint_option
@@ -45,6 +48,7 @@ class App:
     settings of its server: each wins over its environment variable; `app.settings` is what came of them. `app_version` is told to the server.
     `checkpointing` (True, False or `Checkpointing`), `retries` (default 4, at most 20) and `backoff` hold for functions that declare none of their
     own. `defer_errors` is "log" (misuse of defers is logged and skipped) or "raise" (raised at the yield). `logger` is where `ctx.logger` writes.
+    `middleware` is a list of Middleware classes, or of functions that make an instance, outermost first; it holds for all functions.
     Raises ConfigError for an empty id, and for a setting or a variable out of range.
     """
 
@@ -66,6 +70,7 @@ class App:
         retries: int = DEFAULT_RETRIES,
         backoff: Backoff | None = None,
         logger: logging.Logger | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
     ) -> None:
         if not isinstance(id, str) or not id:
             raise ConfigError(f"an app's id is a non-empty string, not {id!r}")
@@ -95,6 +100,8 @@ class App:
         """The functions by id, in the order of their declaration; failure handlers are under "{id}-failure"."""
         self.engine: Sends | None = None
         """The engine that runs this app in this process, while there is one."""
+        self.middleware: Stack = Stack.declared(middleware, Registration(app_id=id), self.logger)
+        """The middleware of all functions, and of `send`."""
         self._retries = _checked_retries(retries, f"app {id!r}")
         self._backoff = _checked_backoff(backoff, f"app {id!r}")
 
@@ -108,6 +115,7 @@ class App:
         retries: int | None = None,
         backoff: Backoff | None = None,
         checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
         **options: Any,
     ) -> Callable[[HandlerOf[D]], Function]: ...
     @overload
@@ -131,6 +139,7 @@ class App:
         timeouts: flow_options.Timeouts | None = None,
         cancel_on: Sequence[flow_options.CancelOn] = (),
         checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
     ) -> Callable[[HandlerOf[Any]], Function]: ...
     def function(
         self,
@@ -142,14 +151,15 @@ class App:
         backoff: Backoff | None = None,
         on_failure: Any = None,
         checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
         **flow: Any,
     ) -> Callable[[Any], Function]:
         """Register an async generator function (or a plain async function) as a function of this app.
 
         `trigger` is an event's name (wildcards allowed), an EventTrigger, Cron or EventType, or up to 10 of them; without one it is only
         invoked. `retries` counts further attempts, for each step and for the handler by itself. `on_failure` is a handler that runs when a run
-        has failed; its `ctx.error` tells why. `checkpointing` is True, False, `Checkpointing`, or None for the app's. Raises ConfigError for a
-        duplicate id or an option out of range.
+        has failed; its `ctx.error` tells why. `checkpointing` is True, False, `Checkpointing`, or None for the app's. `middleware` stands inside
+        the app's, also around `on_failure`. Raises ConfigError for a duplicate id or an option out of range.
         """
         flow = _flow(flow, id)
 
@@ -162,6 +172,7 @@ class App:
                 flow=flow,
                 on_failure=on_failure,
                 checkpointing=self._own_checkpointing(checkpointing, id),
+                middleware=self._own_middleware(middleware, id),
             )
             function = Function(self, id, handler, options)
             declared = options.triggers
@@ -183,6 +194,7 @@ class App:
         retries: int | None = None,
         backoff: Backoff | None = None,
         checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
         **options: Any,
     ) -> Callable[[DeferHandlerOf[D]], DeferredFunction[D]]: ...
     @overload
@@ -195,6 +207,7 @@ class App:
         retries: int | None = None,
         backoff: Backoff | None = None,
         checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
         **options: Any,
     ) -> Callable[[DeferHandlerOf[Any]], DeferredFunction[Any]]: ...
     def deferred(
@@ -207,6 +220,7 @@ class App:
         backoff: Backoff | None = None,
         on_failure: Any = None,
         checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
         **flow: Any,
     ) -> Callable[[Any], DeferredFunction[Any]]:
         """Register a function that other runs defer. `schema` (pydantic model, dataclass, TypedDict, msgspec Struct, attrs class, or a callable,
@@ -226,6 +240,7 @@ class App:
                 flow=flow,
                 on_failure=on_failure,
                 checkpointing=self._own_checkpointing(checkpointing, id),
+                middleware=self._own_middleware(middleware, id),
             )
             function: DeferredFunction[Any] = DeferredFunction(self, id, handler, options, checked)
             self._add(function)
@@ -236,13 +251,13 @@ class App:
 
     async def send(self, *events: Event) -> list[str]:
         """Send events to the engine that runs this app in this process; gives their ids. Raises EngineError if there is none."""
-        return await self._engine().send(*events)
+        return await self.middleware.send(events, lambda events: self._engine().send(*events))
 
     def send_sync(self, *events: Event) -> list[str]:
         """Send events from code without a loop, such as a worker thread; blocks until they are on disk. Raises MisuseError inside a loop."""
         if in_loop():
             raise MisuseError("app.send_sync would block the event loop: use `await app.send(...)` here")
-        return self._engine().send_from_thread(events)
+        return self.middleware.send_sync(events, lambda events: self._engine().send_from_thread(events))
 
     def _engine(self) -> Sends:
         if self.engine is None:
@@ -270,7 +285,13 @@ class App:
     def _add_failure_handler(self, function: Function) -> None:
         options = function.options
         if options.on_failure is not None:
-            own = FunctionOptions(name=f"{options.name} (failure)", retries=1, backoff=options.backoff, checkpointing=options.checkpointing)
+            own = FunctionOptions(
+                name=f"{options.name} (failure)",
+                retries=1,
+                backoff=options.backoff,
+                checkpointing=options.checkpointing,
+                middleware=options.middleware,
+            )
             failure = Function(self, f"{function.id}-failure", options.on_failure, own)
             failure.kind = "failure"
             self._add(failure)
@@ -281,6 +302,9 @@ class App:
 
     def _own_backoff(self, value: Backoff | None, id: str) -> Callable[[int], float] | None:
         return backoff(value, f"function {id!r}") or self._backoff
+
+    def _own_middleware(self, value: Sequence[MiddlewareFactory], id: str) -> Stack:
+        return Stack.declared(value, Registration(app_id=self.id, function_id=id), self.logger, outer=self.middleware)
 
     def _own_checkpointing(self, value: bool | Checkpointing | None, id: str) -> Checkpointing | None:
         return self.checkpointing if value is None else checkpoint_option(value, f"function {id!r}", self.checkpointing)

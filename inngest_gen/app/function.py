@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
@@ -14,8 +14,12 @@ from inngest_gen.calls.request import CallRequest
 from inngest_gen.codecs import Schema
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.history import MemoOf
+from inngest_gen.driver.hooked import Beginning, HookedExecution
 from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
+from inngest_gen.middleware.chain import Chain
+from inngest_gen.middleware.info import RunInfo
+from inngest_gen.middleware.stack import Stack
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
 
@@ -42,12 +46,13 @@ class FunctionOptions:
     flow: Mapping[str, Any] = field(default_factory=dict)
     on_failure: Handler | None = None
     checkpointing: Checkpointing | None = None
+    middleware: Stack
 
 
 class Function:
     """A handler registered under an id. `slug` is "{app id}-{id}", its name to engines. Made by `app.function`."""
 
-    kind = "main"
+    kind: Literal["main", "failure", "defer"] = "main"
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions) -> None:
         if not isinstance(id, str) or not id or _BAD_ID.search(id):
@@ -81,22 +86,62 @@ class Function:
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,
         data: Any = None,
+        chain: Chain | None = None,
+        first: bool = False,
     ) -> Execution:
-        """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`."""
-        logger = self.app.logger
-        execution = Execution(
+        """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`.
+
+        With the `chain` of this request (from `chain`) the execution calls its hooks and receives the data itself, in its first turn: `data` is then
+        not looked at. `first` tells the hooks that the run begins with this request.
+        """
+        options: dict[str, Any] = {
+            "run_id": call.run_id,
+            "memos": memos,
+            "memo_of": memo_of,
+            "prior_defers": prior_defers,
+            "strict": strict,
+            "planned": planned,
+            "on_misuse": self.app.defer_errors,
+            "log": self.app.logger,
+        }
+        if chain is None:
+            execution = Execution(**options)
+            execution.start(self._called(call, execution, data))
+            return execution
+        hooked = HookedExecution(chain, **options)
+        hooked.begin_with(self._beginning(call, hooked, chain, first=first))
+        return hooked
+
+    def chain(self) -> Chain | None:
+        """Make the middleware of one request; None where none is declared."""
+        return self.options.middleware.chain()
+
+    def _beginning(self, call: CallRequest, execution: Execution, chain: Chain, *, first: bool) -> Beginning:
+        run = RunInfo(
+            app_id=self.app.id,
+            function_id=self.id,
+            slug=self.slug,
+            kind=self.kind,
             run_id=call.run_id,
-            memos=memos,
-            memo_of=memo_of,
-            prior_defers=prior_defers,
-            strict=strict,
-            planned=planned,
-            on_misuse=self.app.defer_errors,
-            log=logger,
+            attempt=call.attempt,
+            max_attempts=call.max_attempts,
+            events=call.events,
+            parents=call.parents,
         )
+
+        async def receive() -> None:
+            nonlocal call
+            call = await chain.receive(call, run)
+
+        async def make() -> object:
+            return self._called(call, execution, await self.receive(call.events[0].data))
+
+        return Beginning(receive=receive, make=make, first=first)
+
+    def _called(self, call: CallRequest, execution: Execution, data: Any) -> object:
+        """Call the handler with its context."""
         step = StepTools(execution.made, self.app.slug_of)
-        execution.start(self.handler(self._context(call, execution, step, data, logger)))
-        return execution
+        return self.handler(self._context(call, execution, step, data, self.app.logger))
 
     def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
         return Context(call, execution, step, data, logger)
@@ -111,7 +156,7 @@ class Function:
 class DeferredFunction(Function, Generic[D]):
     """A function that other runs defer. `deferred_slug` marks it for `ctx.defer`. Made by `app.deferred`."""
 
-    kind = "defer"
+    kind: Literal["main", "failure", "defer"] = "defer"
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions, schema: Schema | None) -> None:
         super().__init__(app, id, handler, options)

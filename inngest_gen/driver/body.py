@@ -26,12 +26,23 @@ from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
 from inngest_gen.driver.threads import Threads
 from inngest_gen.driver.trampoline import within
 from inngest_gen.durations import moment, seconds
-from inngest_gen.errors import ConfigError, EngineError, InngestGenError, MisuseError, RetryAfterError, TooLarge, UnsupportedOption
+from inngest_gen.errors import (
+    ConfigError,
+    EngineError,
+    InngestGenError,
+    MiddlewareError,
+    MisuseError,
+    RetryAfterError,
+    TooLarge,
+    UnsupportedOption,
+)
 from inngest_gen.intents.defer import Abort, Defer, current_sink
 from inngest_gen.intents.done import Done
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import Run
 from inngest_gen.loops import being_cancelled
+from inngest_gen.middleware.chain import Chain
+from inngest_gen.middleware.info import StepInfo
 
 RESULT_BYTES = 4 * 1024 * 1024
 """The largest result of a step: as the server's limit of an output."""
@@ -67,17 +78,19 @@ async def run_body(
     log: logging.Logger | None = None,
     threads: Threads | None = None,
     unsent: Callable[[Sequence[LazyOp]], None] | None = None,
+    chain: Chain | None = None,
 ) -> Outcome:
     """Run one attempt. `context` is the run's; the body sees a copy. `threads` is where sync bodies run.
 
-    If the task is cancelled, `unsent` is called with the defers that the attempt had made.
+    If the task is cancelled, `unsent` is called with the defers that the attempt had made. `chain` is the middleware of the request, if any.
     """
-    buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log, step=attempt.step_hash)
+    buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log, step=attempt.step_hash, chain=chain)
     own = context.copy()
     own.run(current_sink.set, buffer)
     own.run(current_attempt.set, attempt)
+    running = _attempt(step, buffer, threads) if chain is None else _attempt_within(chain, step, attempt, buffer, threads)
     try:
-        return await within(_attempt(step, buffer, threads), own)
+        return await within(running, own)
     except BaseException:
         if unsent is not None:
             unsent(buffer.drain())
@@ -85,46 +98,77 @@ async def run_body(
 
 
 async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> Outcome:
-    what = f"the result of {describe(step)}"
+    try:
+        data = await _result(step, buffer, threads)
+        check_size(_what(step), data)
+    except BaseException as error:  # noqa: BLE001 - whatever a user's body raises is the attempt's failure
+        return await _failed(_own(error), buffer)
+    return Outcome(data, None, tuple(buffer.drain()))
+
+
+async def _attempt_within(chain: Chain, step: Run[Any], attempt: Attempt, buffer: LazyBuffer, threads: Threads | None) -> Outcome:
+    info: StepInfo = chain.step(step, attempt.step_hash, memoized=False, attempt=attempt.number)
+    try:
+        data = await chain.attempt(info, lambda: _result(step, buffer, threads), _what(step))
+        check_size(_what(step), data)
+        await buffer.settle()  # what a hook deferred
+    except BaseException as error:  # noqa: BLE001 - as above
+        outcome = await _failed(_own(error), buffer)
+        assert outcome.failure is not None
+        await chain.attempt_failed(info, error, final=outcome.failure.no_retry)
+        return outcome
+    await chain.attempt_completed(info, data)
+    return Outcome(data, None, tuple(buffer.drain()))
+
+
+def _what(step: Run[Any]) -> str:
+    return f"the result of {describe(step)}"
+
+
+async def _result(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> bytes:
+    """Run the body and settle its defers; give its result as JSON."""
     try:
         if step.timeout_s is None:
             value = await _call(step, buffer, threads)
         else:
             with anyio.fail_after(step.timeout_s):
                 value = await _call(step, buffer, threads)
-        if buffer.unchecked:
-            await buffer.settle()
-        forgotten = buffer.forgotten()
-        if forgotten is not None:
-            message = f"{describe(forgotten)} was made in {describe(step)} and neither yielded nor submitted: call .submit()"
-            if buffer.on_misuse == "raise":
-                raise MisuseError(message)
-            buffer.log.warning("%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id})
-        data = encode_result(step.fn if step.returns_type is None else step.returns_type, value, what)
-        check_size(what, data)
     except TimeoutError as error:
         if step.timeout_s is not None and not str(error):
-            error = TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s")
-        return await _failed(error, buffer)
-    except Exception as error:  # noqa: BLE001 - whatever a user's body raises is the attempt's failure
-        return await _failed(error, buffer)
-    except KeyboardInterrupt:
+            raise TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s") from error.__cause__
         raise
-    except BaseException as error:
-        # A body may end by a cancellation that is not ours (it awaited a cancelled task of its own): then it failed.
-        if isinstance(error, anyio.get_cancelled_exc_class()) and being_cancelled():
-            raise
-        return await _failed(error, buffer)
-    return Outcome(data, None, tuple(buffer.drain()))
+    if buffer.unsettled:
+        await buffer.settle()
+    forgotten = buffer.forgotten()
+    if forgotten is not None:
+        message = f"{describe(forgotten)} was made in {describe(step)} and neither yielded nor submitted: call .submit()"
+        if buffer.on_misuse == "raise":
+            raise MisuseError(message)
+        buffer.log.warning("%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id})
+    return encode_result(step.fn if step.returns_type is None else step.returns_type, value, _what(step))
+
+
+def _own(error: BaseException) -> BaseException:
+    """Give the error of an attempt; raise it where it is not the attempt's own."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    # A body may end by a cancellation that is not ours (it awaited a cancelled task of its own): then it failed.
+    if not isinstance(error, Exception) and isinstance(error, anyio.get_cancelled_exc_class()) and being_cancelled():
+        raise error
+    return error
 
 
 async def _failed(error: BaseException, buffer: LazyBuffer) -> Outcome:
     # What the body deferred before it failed is shipped as well.
     try:
         await buffer.settle()
-    except InngestGenError as misuse:
-        buffer.log.warning("%s", misuse)
-    lazy = tuple(buffer.drain())
+    except Exception as late:  # noqa: BLE001 - misuse, or what a hook raised
+        buffer.log.warning("%s (run %s)", late, buffer.run_id, extra={"run_id": buffer.run_id})
+    return failed_outcome(error, tuple(buffer.drain()))
+
+
+def failed_outcome(error: BaseException, lazy: tuple[LazyOp, ...] = ()) -> Outcome:
+    """Give the outcome of an attempt that failed with `error`: whether and when there may be another."""
     retry_in = retry_at = None
     no_retry = _is_hopeless(error)
     if isinstance(error, RetryAfterError):
@@ -140,7 +184,7 @@ def _is_hopeless(error: BaseException) -> bool:
     """Say whether another attempt would fail as well: misuse and bad values do; what the engine cannot do now, it may do later."""
     if isinstance(error, EngineError):
         return isinstance(error, (TooLarge, UnsupportedOption))
-    return isinstance(error, InngestGenError)
+    return isinstance(error, InngestGenError) and not isinstance(error, MiddlewareError)
 
 
 def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:

@@ -11,7 +11,7 @@ import heapq
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
 from typing import Any
@@ -39,7 +39,7 @@ from inngest_gen.driver.results import decoded
 from inngest_gen.driver.trampoline import Finalizer, bounce
 from inngest_gen.driver.tree import Tree
 from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Returned, Turn
-from inngest_gen.errors import DeferError, MisuseError, NonRetriableError, StepError
+from inngest_gen.errors import DeferError, InngestGenError, MisuseError, NonRetriableError, StepError
 from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Abort, Defer, current_sink
 from inngest_gen.intents.done import Done
@@ -67,6 +67,7 @@ _GIVE_WAY_S = 0.005
 _CHECK_EVERY = 128
 _UNLIMITED = 1 << 62
 _NO_MEMO: Any = object()
+_NO_MEMOS: dict[str, Any] = {}
 _SOME_SCOPE = "cancel scope or task group"
 
 
@@ -105,6 +106,10 @@ class Execution:
         self.pending: dict[str, Leaf] = self._tree.pending
         """The frontier, and while replaying the leaves whose memo is not delivered yet; by hash, in the order of their yields."""
         self._enter = enter
+        self._transform: Callable[[Step[Any]], Awaitable[Exception | None]] | None = None
+        """Changes a step before its id is hashed, or gives the error that is to be thrown at its yield (see HookedExecution)."""
+        self._shows = False
+        """Whether results are shown to somebody on their way to the handler."""
         self._log = self.lazy.log
         self._live = False
         self._seen: dict[str, int] = {}
@@ -178,11 +183,15 @@ class Execution:
     async def let_go(self) -> None:
         """Close what `ctx.using` entered and drop the handler without running it. The execution is over afterwards."""
         try:
-            await bounce(self._stack.aclose(), self.context, self._finalizer, self._woken)
-        except Exception:  # noqa: BLE001 - a resource may raise anything, and the run is over
-            self._log.exception("closing a resource of run %s failed", self.run_id)
+            await self._close("a resource", self._stack.aclose())
         finally:
             self.drop()
+
+    async def _close(self, what: str, closing: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await bounce(closing, self.context, self._finalizer, self._woken)
+        except Exception:  # noqa: BLE001 - what is closed may raise anything, and the run is over
+            self._log.exception("closing %s of run %s failed", what, self.run_id)
 
     def drop(self) -> None:
         """Drop the handler without running it, leaving `ctx.using` resources to Python: for a loop that is over."""
@@ -220,13 +229,11 @@ class Execution:
         left = budget
         try:
             left, turn.paused = await self._drive(budget)
-            if not turn.paused and self.lazy.unchecked:
-                await self.lazy.settle()
+            if not turn.paused and self.lazy.unsettled:
+                await self._settle_lazy()
         except Left as stop:
             self.ended = Diverged(stop.error)
             stop.error.__traceback__ = None
-        except DeferError as misuse:  # found too late to raise it where the defer was submitted
-            self.ended = Raised(misuse, final=True)
         self._paused = turn.paused
         turn.yielded = budget - left
         if not turn.paused:  # else the record may still tell that a step lost its race
@@ -237,6 +244,12 @@ class Execution:
             self._fresh.clear()
         turn.dropped, self._tree.dropped = self._tree.dropped, []
         turn.ended = self.ended
+
+    async def _settle_lazy(self) -> None:
+        try:
+            await self.lazy.settle()
+        except InngestGenError as late:  # found too late to raise it where the defer was submitted
+            self.ended = Raised(late, final=is_final(late))
 
     async def _drive(self, left: int) -> tuple[int, bool]:
         """Resume flows and deliver results until nothing is left to do. Gives what is left of the budget, and whether it ran out."""
@@ -249,7 +262,7 @@ class Execution:
                     return 0, True
                 entry = self._tree.ready.pop()
                 if entry[0] is None:
-                    self._start(entry[1], entry[2])
+                    await self._start(entry[1], entry[2])
                 else:
                     left, deadline = await self._advance(entry[0], entry[1], entry[2], left, deadline)
                 continue
@@ -257,7 +270,7 @@ class Execution:
             if leaf is not None:
                 if left <= 0:
                     return 0, True
-                self._deliver(leaf)
+                await self._deliver(leaf)
             elif not self._violation():
                 self._live = True
                 break
@@ -268,7 +281,7 @@ class Execution:
     ) -> tuple[int, float]:
         """Resume a flow, and go on with it, until it has to wait for a step that isn't the only one or not memoized, or the budget runs out."""
         history = self._history
-        memos = history.memos
+        memos = history.memos if not self._shows else _NO_MEMOS  # what is to be shown goes the way of what has to wait
         memo_of = history.memo_of
         strict = history.strict
         seen = self._seen
@@ -277,6 +290,7 @@ class Execution:
         ready = self._tree.ready
         asend = flow.asend
         ending = flow.ending
+        transform = self._transform
         check = min(left, _CHECK_EVERY)
         left -= check
         if not flow.started:
@@ -311,6 +325,8 @@ class Execution:
                 if intent.hash is not None:
                     error = mistakes.yielded_twice(intent, held.where(flow.gen))
                     continue
+                if transform is not None and (error := await transform(intent)) is not None:
+                    continue
                 id = intent.id
                 if id in seen:
                     key, index = self._repeat(id)
@@ -341,7 +357,7 @@ class Execution:
                     if strict and ((memo.position != position and memo.path != flow.path) or memo.kind != intent.kind):
                         history.check_recorded(intent, position, memo, flow.path, held.where(flow.gen))
                     if memo.error is not None:
-                        error = _failure(memo.error, intent)
+                        error = as_recorded(memo.error, intent)
                         continue
                     value = memo.data
                     try:
@@ -366,8 +382,7 @@ class Execution:
                 error = ending = flow.ending = GeneratorExit()
             elif cls is Defer:
                 try:
-                    schema = getattr(intent.function, "schema", None)
-                    value = await self.lazy.add_now(intent) if getattr(schema, "is_async", False) else self.lazy.add(intent)
+                    value = await self.lazy.add_now(intent) if self.lazy.is_async_for(intent) else self.lazy.add(intent)
                 except BaseException as raised:
                     if not isinstance(raised, Exception) and not self._in_own_scope(flow):
                         raise
@@ -426,12 +441,19 @@ class Execution:
     # Steps.
 
     def _repeat(self, id: str) -> tuple[str, int]:
+        key, index = self._next_key(id)
+        self._seen[id] = index
+        self._seen[key] = 0
+        return key, index
+
+    def _next_key(self, id: str) -> tuple[str, int]:
+        """Give the key and the index of the next step with this id."""
         seen = self._seen
+        if id not in seen:
+            return id, 0
         index = seen[id] + 1
         while (key := f"{id}:{index}") in seen:
             index += 1
-        seen[id] = index
-        seen[key] = 0
         return key, index
 
     def _wait(self, step: Step[Any], hash: str, index: int, position: int, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
@@ -459,22 +481,30 @@ class Execution:
             heapq.heappop(deliverable)
         return None
 
-    def _deliver(self, leaf: Leaf) -> None:
+    async def _deliver(self, leaf: Leaf) -> None:
+        memo = self._take(leaf)
+        if memo.error is not None:
+            self._tree.settle(leaf.parent, leaf.slot, as_recorded(memo.error, leaf.op.step), None)
+        else:
+            self._settle_with(leaf, memo.data)
+
+    def _take(self, leaf: Leaf) -> Memo:
         op = leaf.op
         heapq.heappop(self._deliverable)
         del self.pending[op.hash]
         memo = self._history.take(op.hash, op.step)
         if self._history.strict:
             self._history.check_recorded(op.step, op.position, memo, op.path, op.at)
-        if memo.error is not None:
-            self._tree.settle(leaf.parent, leaf.slot, _failure(memo.error, op.step), None)
-            return
+        return memo
+
+    def _settle_with(self, leaf: Leaf, data: Any) -> None:
+        step = leaf.op.step
         try:
-            value = decoded(op.step, memo.data)
+            value = decoded(step, data)
         except Exception as error:  # noqa: BLE001 - whatever a decoder raises belongs to the handler
-            self._tree.settle(leaf.parent, leaf.slot, _undecoded(error, op.step), None)
+            self._tree.settle(leaf.parent, leaf.slot, _undecoded(error, step), None)
             return
-        op.step.result = value
+        step.result = value
         self._tree.settle(leaf.parent, leaf.slot, None, value)
 
     # The end of a flow.
@@ -512,7 +542,7 @@ class Execution:
             self._history.check_all_asked(self.position)
         self.ended = Returned(flow.result)
 
-    def _start(self, group: GroupNode, slot: int) -> None:
+    async def _start(self, group: GroupNode, slot: int) -> None:
         """Start one branch; those before it have gone as far as they can."""
         if group.over:
             return
@@ -521,6 +551,9 @@ class Execution:
         if isinstance(branch, Step):
             if branch.hash is not None:
                 self._tree.settle(group, slot, mistakes.yielded_twice(branch, held.where(flow.gen)), None)
+                return
+            if self._transform is not None and (refused := await self._transform(branch)) is not None:
+                self._tree.settle(group, slot, refused, None)
                 return
             id = branch.id
             if id in self._seen:
@@ -551,18 +584,19 @@ class Execution:
 
     def _violation(self) -> bool:
         """At the frontier: throw a MisuseError into a flow that holds a scope of its own over a yield. Says whether there was one."""
-        self._moved = moved = [flow for flow in self._moved if flow.waiting is not None and not flow.ended]
-        # The last to move first: its scopes are inside those of the others, and must be closed before them.
-        for flow in reversed(moved):
+        # Each once, the last to move first: its scopes are inside those of the others, and must be closed before them.
+        latest = list(dict.fromkeys(flow for flow in reversed(self._moved) if flow.waiting is not None and not flow.ended))
+        self._moved = latest[::-1]
+        for flow in latest:
             kind = self._open_scope(flow)
             if kind is not None:
                 self._throw_misuse(flow, mistakes.scope_over_yield(kind, held.where(flow.gen)))
                 return True
-        if moved and self._mark_now() is not self._mark:
-            flow = next((flow for flow in reversed(moved) if held.has_entered(flow.gen, self._flows)), moved[-1])
+        if latest and self._mark_now() is not self._mark:
+            flow = next((flow for flow in latest if held.has_entered(flow.gen, self._flows)), latest[0])
             self._throw_misuse(flow, mistakes.scope_over_yield(_SOME_SCOPE, held.where(flow.gen)))
             return True
-        moved.clear()
+        self._moved.clear()
         return False
 
     def _open_scope(self, flow: FlowNode) -> str | None:
@@ -655,7 +689,8 @@ def is_final(error: BaseException) -> bool:
     return isinstance(error, (MisuseError, DeferError, NonRetriableError))
 
 
-def _failure(error: StepError, step: Step[Any]) -> StepError:
+def as_recorded(error: StepError, step: Step[Any]) -> StepError:
+    """Mark the error of a recorded step as such, with the step's id."""
     error.step_id = step.id
     error.memoized = True
     return error

@@ -16,10 +16,11 @@ from typing import Any, Literal
 from inngest_gen import jsonvalue
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
 from inngest_gen.codecs import Schema
-from inngest_gen.errors import DeferError, InngestGenError, MisuseError
+from inngest_gen.errors import DeferError, MisuseError
 from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Defer, DeferHandle
-from inngest_gen.sessions import checked_sessions
+from inngest_gen.middleware.chain import Chain
+from inngest_gen.middleware.info import DeferInput
 
 DEFERS_PER_RUN = 20
 INPUT_BYTES = 4 * 1024 * 1024
@@ -30,12 +31,14 @@ OnMisuse = Literal["log", "raise"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Unchecked:
-    """The place of a defer whose async schema is yet to be asked."""
+class _Unsettled:
+    """The place of a defer whose async schema, or else whose hooks, are yet to be asked; then `data` and `meta` are checked already."""
 
     defer: Defer
     slug: str
-    schema: Schema
+    schema: Schema | None
+    data: bytes = b""
+    meta: Mapping[str, Any] | None = None
 
 
 class LazyBuffer:
@@ -43,9 +46,10 @@ class LazyBuffer:
 
     `prior` maps the hashed ids that the engine has to whether they can still be aborted. A deferred function is told from anything else by an
     attribute `deferred_slug` that is a string; its `schema` is a Schema or None. `step` is the hash of the step whose body it is for, if any.
+    `chain` is there where middleware changes the data of defers.
     """
 
-    __slots__ = ("_made", "_pending", "_seen", "_total", "log", "on_misuse", "prior", "run_id", "step", "unchecked")
+    __slots__ = ("_made", "_pending", "_seen", "_total", "chain", "log", "on_misuse", "prior", "run_id", "step", "unsettled")
 
     def __init__(
         self,
@@ -55,16 +59,18 @@ class LazyBuffer:
         on_misuse: OnMisuse = "log",
         log: logging.Logger | None = None,
         step: str | None = None,
+        chain: Chain | None = None,
     ) -> None:
         self.prior: dict[str, bool] = prior
         self.run_id: str = run_id
         self.step: str | None = step
         self.on_misuse: OnMisuse = on_misuse
         self.log: logging.Logger = log or logging.getLogger("inngest_gen")
-        self._pending: dict[str, LazyOp | _Unchecked] = {}
+        self.chain: Chain | None = chain if chain is not None and chain.transforms_defers else None
+        self._pending: dict[str, LazyOp | _Unsettled] = {}
         self._seen: set[str] = set()
         self._made: dict[int, Defer] = {}
-        self.unchecked: int = 0
+        self.unsettled: int = 0
         """How many of what was submitted wait for `settle`, at most."""
         self._total = 0
 
@@ -77,27 +83,40 @@ class LazyBuffer:
         """Note that a defer was made, so that `forgotten` can tell of one that is never yielded or submitted."""
         self._made[id(defer)] = defer
 
+    def is_async_for(self, defer: Defer) -> bool:
+        """Say whether a defer is to be taken with `add_now` where that can be awaited."""
+        return self.chain is not None or getattr(getattr(defer.function, "schema", None), "is_async", False)
+
     def add(self, defer: Defer) -> DeferHandle:
-        """Take a defer. Where its schema is async, `settle` checks it later. Raises DeferError only with `on_misuse="raise"`."""
+        """Take a defer. Where its schema is async, or middleware changes its data, `settle` does that later.
+
+        Raises DeferError only with `on_misuse="raise"`.
+        """
         taken = self._take(defer)
         if isinstance(taken, DeferHandle):
             return taken
         hash, slug, schema = taken
         if schema is not None and schema.is_async:
-            self._pending[hash] = _Unchecked(defer, slug, schema)
-            self.unchecked += 1
-            return DeferHandle(defer.id, hash, slug, active=True)
-        return self._check(defer, hash, slug, schema)
+            return self._leave(_Unsettled(defer, slug, schema), hash)
+        try:
+            data, meta = _encoded(defer, defer.data if schema is None else schema.check(defer.data))
+        except Exception as error:  # noqa: BLE001 - a user's schema may raise anything, and a defer never fails its parent
+            return self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
+        if self.chain is not None and hash not in self.prior:
+            return self._leave(_Unsettled(defer, slug, None, data, meta), hash)
+        return self._keep(defer, hash, slug, data, meta)
 
     async def add_now(self, defer: Defer) -> DeferHandle:
-        """Take a defer, awaiting an async schema."""
+        """Take a defer, awaiting an async schema and the hooks of middleware. Raises what a hook raises."""
         taken = self._take(defer)
         if isinstance(taken, DeferHandle):
             return taken
         hash, slug, schema = taken
-        if schema is not None and schema.is_async:
-            return await self._acheck(defer, hash, slug, schema)
-        return self._check(defer, hash, slug, schema)
+        try:
+            data, meta = _encoded(defer, defer.data if schema is None else await _checked(schema, defer.data))
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
+        return await self._transform(defer, hash, slug, data, meta)
 
     def abort(self, handle: DeferHandle) -> None:
         """Take a defer back."""
@@ -108,7 +127,7 @@ class LazyBuffer:
         if isinstance(pending, DeferAdd):
             del self._pending[hash]
             self._total -= len(pending.data)
-        elif isinstance(pending, _Unchecked):
+        elif isinstance(pending, _Unsettled):
             del self._pending[hash]
         elif self.prior.get(hash, False):
             self._pending[hash] = DeferAbort(hash=hash, id=handle.id, function=handle.slug)
@@ -121,13 +140,33 @@ class LazyBuffer:
         self._made.clear()
 
     async def settle(self) -> None:
-        """Ask the async schemas of what was submitted. Raises DeferError only with `on_misuse="raise"`."""
-        if not self.unchecked:
+        """Ask the async schemas and the hooks of middleware about what was submitted. Raises what a hook raises; the defer is then gone.
+
+        Raises DeferError only with `on_misuse="raise"`.
+        """
+        if not self.unsettled:
             return
-        self.unchecked = 0
+        self.unsettled = 0
+        failed: Exception | None = None
         for hash, waiting in list(self._pending.items()):
-            if isinstance(waiting, _Unchecked):
-                await self._acheck(waiting.defer, hash, waiting.slug, waiting.schema)
+            if not isinstance(waiting, _Unsettled):
+                continue
+            defer, slug, data, meta = waiting.defer, waiting.slug, waiting.data, waiting.meta
+            if waiting.schema is not None:
+                try:
+                    data, meta = _encoded(defer, await _checked(waiting.schema, defer.data))
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
+                    continue
+            try:
+                await self._transform(defer, hash, slug, data, meta)
+            except DeferError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a hook may raise anything; it must not leave as it is
+                self._pending.pop(hash, None)
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def forgotten(self) -> Defer | None:
         """Give a defer that was made and neither yielded nor submitted, or None."""
@@ -137,9 +176,9 @@ class LazyBuffer:
         """Give what is to be sent, in call order, and count it as sent."""
         if not self._pending:
             return []
-        ops = [op for op in self._pending.values() if not isinstance(op, _Unchecked)]
-        if self.unchecked:
-            self._pending = {hash: op for hash, op in self._pending.items() if isinstance(op, _Unchecked)}
+        ops = [op for op in self._pending.values() if not isinstance(op, _Unsettled)]
+        if self.unsettled:
+            self._pending = {hash: op for hash, op in self._pending.items() if isinstance(op, _Unsettled)}
         else:
             self._pending.clear()
         for op in ops:
@@ -169,31 +208,24 @@ class LazyBuffer:
             return self._misuse(defer, hash, slug, f"its data must be a JSON object (a dict), not {type(defer.data).__name__}")
         return hash, slug, defer.function.schema
 
-    def _check(self, defer: Defer, hash: str, slug: str, schema: Schema | None) -> DeferHandle:
-        try:
-            value = defer.data if schema is None else schema.check(defer.data)
-        except Exception as error:  # noqa: BLE001 - a user's schema may raise anything, and a defer never fails its parent
-            return self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
-        return self._ship(defer, hash, slug, value)
+    def _leave(self, unsettled: _Unsettled, hash: str) -> DeferHandle:
+        self._pending[hash] = unsettled
+        self.unsettled += 1
+        return DeferHandle(unsettled.defer.id, hash, unsettled.slug, active=True)
 
-    async def _acheck(self, defer: Defer, hash: str, slug: str, schema: Schema) -> DeferHandle:
-        try:
-            value = await schema.acheck(defer.data)
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
-        return self._ship(defer, hash, slug, value)
+    async def _transform(self, defer: Defer, hash: str, slug: str, data: bytes, meta: Mapping[str, Any] | None) -> DeferHandle:
+        """Let the hooks change a defer that is new, and keep it."""
+        if self.chain is not None and hash not in self.prior:
+            given = DeferInput(id=defer.id, function=slug, run_id=self.run_id, data=jsonvalue.decode(data), meta=meta)
+            changed = await self.chain.defer_input(given)
+            if changed.data is not given.data:
+                data = _json_object(changed.data, defer)
+            if changed.meta is not meta:
+                meta = None if changed.meta is None else checked_meta(changed.meta)
+        return self._keep(defer, hash, slug, data, meta)
 
-    def _ship(self, defer: Defer, hash: str, slug: str, value: object) -> DeferHandle:
-        try:
-            data = jsonvalue.encode(value, f"the data of defer {defer.id!r}")
-            meta = None if defer.meta is None else checked_meta(defer.meta)
-            experiment = defer.experiment
-            if experiment is not None:
-                experiment = jsonvalue.decode(jsonvalue.encode(experiment, f"the experiment of defer {defer.id!r}"))
-        except InngestGenError as error:
-            return self._misuse(defer, hash, slug, str(error), error)
-        if not data.startswith(b"{"):
-            return self._misuse(defer, hash, slug, "its data must become a JSON object")
+    def _keep(self, defer: Defer, hash: str, slug: str, data: bytes, meta: Mapping[str, Any] | None) -> DeferHandle:
+        """Keep what is ready to be sent, within the limits."""
         known = hash in self.prior
         adds = sum(isinstance(op, DeferAdd) for op in self._pending.values())
         limit = None
@@ -216,7 +248,7 @@ class LazyBuffer:
                 function=slug,
                 data=data,
                 meta=meta,
-                experiment=experiment,
+                experiment=defer.experiment,
                 step=self.step,
             )
         return DeferHandle(defer.id, hash, slug, active=True)
@@ -230,14 +262,35 @@ class LazyBuffer:
         return DeferHandle(defer.id, hash, slug, active=False)
 
 
+async def _checked(schema: Schema, data: object) -> Any:
+    return await schema.acheck(data) if schema.is_async else schema.check(data)
+
+
+def _encoded(defer: Defer, value: object) -> tuple[bytes, Mapping[str, Any] | None]:
+    """Give a defer's checked data as JSON, and its meta. Raises NotJSON, MisuseError."""
+    data = _json_object(value, defer)
+    return data, None if defer.meta is None else checked_meta(defer.meta)
+
+
+def _json_object(value: object, defer: Defer) -> bytes:
+    data = jsonvalue.encode(value, f"the data of defer {defer.id!r}")
+    if not data.startswith(b"{"):
+        raise MisuseError("its data must become a JSON object")
+    return data
+
+
 def checked_meta(meta: object) -> Mapping[str, Any]:
-    """Check a defer's meta: a JSON object of at most 32 KiB; its `sessions`, where it has them, become text. Raises InngestGenError."""
+    """Check a defer's meta: a JSON object of at most 32 KiB whose `sessions` hold strings, numbers or None. Raises InngestGenError."""
     if not isinstance(meta, Mapping):
         raise MisuseError(f"meta must be a JSON object (a dict), not {type(meta).__name__}")
-    meta = dict(meta)
-    if "sessions" in meta:
-        meta["sessions"] = checked_sessions(meta["sessions"], "meta.sessions")
-    encoded = jsonvalue.encode(meta, "meta")
+    sessions = meta.get("sessions")
+    if sessions is not None:
+        if not isinstance(sessions, Mapping):
+            raise MisuseError(f"meta.sessions must be a dict, not {type(sessions).__name__}")
+        for key, value in sessions.items():
+            if isinstance(value, bool) or not (value is None or isinstance(value, (str, int, float))):
+                raise MisuseError(f"meta.sessions[{key!r}] must be a string or number, not {type(value).__name__}")
+    encoded = jsonvalue.encode(dict(meta), "meta")
     if len(encoded) > META_BYTES:
         raise MisuseError(f"meta has {len(encoded):,} bytes, the limit is {META_BYTES:,}")
     result: dict[str, Any] = json.loads(encoded)

@@ -106,6 +106,14 @@ def not_a_generator(made: Sequence[Step[Any]], lazy: LazyBuffer) -> MisuseError 
     return never_yielded(made, lazy)
 
 
+def scope_over_next() -> MisuseError:
+    """Name a scope of a middleware's own that would stay open while the handler waits."""
+    return MisuseError(
+        "a wrap_function hook holds a cancel scope, task group or timeout of its own around next(): the handler waits in there for its steps, and"
+        " may go on in another process; put the scope around something shorter"
+    )
+
+
 def scope_over_yield(kind: str, where: str) -> MisuseError:
     """Name a cancel scope, task group or timeout that the handler holds over a yield."""
     return MisuseError(

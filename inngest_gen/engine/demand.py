@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ from inngest_gen.engine.sent import checked_event
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.transitions import Change, Effects, Paused, Transitions
 from inngest_gen.errors import UnsupportedOption
+from inngest_gen.event import Event
+from inngest_gen.ids import new_id
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, Step, WaitForEvent, WaitForSignal
 
@@ -65,7 +69,7 @@ def demand_of(step: Step[Any], hash: str, record: Record, transitions: Transitio
         case SendSignal():
             return _send_signal(step, transitions)
         case SendEvent():
-            return _send_event(step, record, transitions)
+            return Send(send_event(step.events, record, transitions, now)[0])
         case _:
             raise UnsupportedOption(record.function, step.kind)
 
@@ -99,11 +103,13 @@ def _send_signal(step: SendSignal, transitions: Transitions) -> Send:
     return Send(change)
 
 
-def _send_event(step: SendEvent, record: Record, transitions: Transitions) -> Send:
-    sent = [checked_event(event) for event in step.events]
+def send_event(events: Sequence[Event], record: Record, transitions: Transitions, now: float) -> tuple[Change, list[str]]:
+    """Give the change that sends events, and the ids that they will have. Raises InngestGenError for what cannot be sent."""
+    sent = [checked_event(event if event.id is not None else dataclasses.replace(event, id=new_id(now))) for event in events]
+    ids = [one.event.id or "" for one in sent]
 
     def change(tx: Tables, effects: Effects) -> None:
         transitions.receive(tx, sent, record.origin, effects=effects)
-        effects.result = [id for id, _ in effects.result]
+        effects.result = ids
 
-    return Send(change)
+    return change, ids

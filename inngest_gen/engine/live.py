@@ -19,10 +19,10 @@ from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.driver.attempt import Attempt
-from inngest_gen.driver.body import Outcome, check_size, retry_time, run_body
+from inngest_gen.driver.body import Outcome, check_size, failed_outcome, retry_time, run_body
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
-from inngest_gen.engine.demand import Send, Wait, body_of, demand_of
+from inngest_gen.engine.demand import Send, Wait, body_of, demand_of, send_event
 from inngest_gen.engine.progress import Kind
 from inngest_gen.engine.record import Record, planned
 from inngest_gen.engine.rules import received
@@ -31,8 +31,10 @@ from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.store.writer import Job
 from inngest_gen.engine.transitions import Change, Effects, Paused
 from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError
+from inngest_gen.event import Event
 from inngest_gen.intents.http import AIInfer, Fetch
-from inngest_gen.intents.step import Run, WaitForEvent, WaitForSignal
+from inngest_gen.intents.step import Run, SendEvent, WaitForEvent, WaitForSignal
+from inngest_gen.middleware.chain import Chain
 
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
@@ -55,6 +57,8 @@ class LiveRun:
         self._in_flight: dict[str, anyio.CancelScope] = {}
         self._abandoned: set[str] = set()
         self._prelude: list[Change] = []
+        self._chain: Chain | None = None
+        """The middleware of this stay in memory."""
         self._lazy: list[LazyOp] = []
         """What the handler deferred and took back, to leave with the next commit."""
         self._over = False
@@ -164,15 +168,17 @@ class LiveRun:
         call = record.call(self._max_attempts)
         self._changed = not strict
         self._labels = {hash: memo.label for hash, memo in record.memos.items()} if self._changed else {}
+        self._chain = chain = function.chain()
         try:
-            data = await function.receive(received.data_for(record.event))
             return function.begin(
                 call,
                 memos=record.memos,
                 prior_defers=record.defers,
                 strict=strict,
                 planned=planned(record) if strict else None,
-                data=data,
+                data=await function.receive(received.data_for(record.event)) if chain is None else None,
+                chain=chain,
+                first=record.codes is None,
             )
         except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
             # Data that does not fit, or a handler of the wrong shape: no further attempt can help (A56).
@@ -280,7 +286,7 @@ class LiveRun:
             return
         step = op.step
         self._in_flight.setdefault(hash, anyio.CancelScope())
-        if isinstance(step, _BODIED):
+        if isinstance(step, _BODIED) or (isinstance(step, SendEvent) and self._chain is not None and self._chain.sends):
             self._engine.start_body(self.body, op)
             return
         engine = self._engine
@@ -331,11 +337,45 @@ class LiveRun:
         return guarded
 
     async def body(self, op: Op) -> None:
-        """Run one attempt of a step's body and submit what came of it."""
+        """Run one attempt of a step's body, or of the middleware's hooks around what it sends, and submit what came of it."""
         try:
-            await self._attempt(op)
+            if isinstance(op.step, SendEvent):
+                await self._send_within(op, op.step)
+            else:
+                await self._attempt(op)
         except Exception as error:  # noqa: BLE001 - a defect of the engine stops this run, not the others
             self._break(error)
+
+    async def _send_within(self, op: Op, step: SendEvent) -> None:
+        """Send events through the hooks of middleware. They are on disk, with the step's result, once the hooks have ended."""
+        chain, record = self._chain, self._record
+        assert chain is not None
+        assert record is not None
+        number = record.attempts.get(op.hash, 0)
+        transitions, started = self._engine.transitions, self._engine.now()
+        changes: list[Change] = []
+
+        async def deliver(events: Sequence[Event]) -> list[str]:
+            change, ids = send_event(events, record, transitions, started)
+            changes.append(change)
+            return ids
+
+        with self._in_flight.setdefault(op.hash, anyio.CancelScope()):
+            try:
+                ids = await chain.send(step.events, deliver)
+                result = jsonvalue.decode(jsonvalue.encode(ids, f"the result of {step.kind} {step.id!r}"))
+            except Exception as error:  # noqa: BLE001 - a hook may raise anything: the attempt has failed
+                outcome = failed_outcome(error)
+                assert outcome.failure is not None
+                self._failed_attempt(op, outcome, outcome.failure, started, number)
+                return
+
+            def change(tx: Tables, effects: Effects) -> None:
+                for one in changes:
+                    one(tx, effects)
+                effects.result = result
+
+            self._send(op, change)
 
     async def _attempt(self, op: Op) -> None:
         engine = self._engine
@@ -363,6 +403,7 @@ class LiveRun:
                     log=self._function.app.logger,
                     threads=engine.threads,
                     unsent=self._log_unsent,
+                    chain=self._chain if body is op.step else None,  # what the engine itself does is no body of the user's
                 )
             finally:
                 engine.limiter.release()
@@ -469,6 +510,8 @@ class LiveRun:
         assert record is not None
         if record.attempt:
             record.attempt = 0
+            if self._chain is not None:
+                self._chain.attempts_anew()
             self._prelude.append(lambda tx, _: tx.set_attempt(self.run, 0))
 
     def _abandon(self, op: Op) -> None:

@@ -27,6 +27,7 @@ OWNERS: dict[str, type] = {
     "handle": ig.DeferHandle,
     "engine": ig.Engine,
     "clock": ig.VirtualClock,
+    "middleware": ig.Middleware,
 }
 # What the engine's own parts call on it is public to them, not to users.
 FOR_USERS = {"engine": {"send", "run", "get", "runs", "wait", "cancel", "retry", "recording"}}
@@ -107,6 +108,13 @@ def test_every_attribute_of_the_context_is_told() -> None:
         ("ig.Run", run_module.Note),
         ("ig.Engine", Progress),
         ("ig.Winner", ig.Winner),
+        ("ig.RunInfo", ig.RunInfo),
+        ("ig.FunctionInput", ig.FunctionInput),
+        ("ig.StepInfo", ig.StepInfo),
+        ("ig.DeferInput", ig.DeferInput),
+        ("ig.RequestInfo", ig.RequestInfo),
+        ("ig.ReplyInfo", ig.ReplyInfo),
+        ("ig.Registration", ig.Registration),
     ],
 )
 def test_every_attribute_of_a_record_is_told(name: str, cls: type) -> None:
