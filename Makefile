@@ -29,6 +29,7 @@ format-check: .venv/.dev
 
 lint: .venv/.dev
 	$(RUN) ruff check .
+	$(BIN)/inngest-gen lint inngest_gen examples tests
 
 types: .venv/.dev
 	$(RUN) mypy inngest_gen tests $(wildcard examples)

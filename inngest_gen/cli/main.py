@@ -21,8 +21,8 @@ Examples:
   inngest-gen runs show last
 
 \b
-Exit status: 0 done, 1 a run failed, was cancelled or is blocked,
-2 wrong usage or nothing that can be done, 130 Ctrl-C."""
+Exit status: 0 done, 1 a run failed, was cancelled or is blocked, or lint
+found something, 2 wrong usage or nothing that can be done, 130 Ctrl-C."""
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -42,6 +42,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         "dev": "inngest_gen.cli.dev:dev",
         "runs": "inngest_gen.cli.runs.group:runs",
         "events": "inngest_gen.cli.events:events",
+        "lint": "inngest_gen.cli.lint:lint",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EPILOG,

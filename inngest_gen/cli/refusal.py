@@ -6,7 +6,8 @@ from typing import Final
 
 OK: Final = 0
 RUN_FAILED: Final = 1
-"""A run failed, was cancelled, is blocked or took longer than --timeout; the demo's proof did not hold; a command found no taker in time."""
+"""A run failed, was cancelled, is blocked or took longer than --timeout; the demo's proof did not hold; a command found no taker in time;
+lint found something."""
 REFUSED: Final = 2
 """Wrong usage, bad input, an app that does not load, a file that cannot be used."""
 INTERRUPTED: Final = 130

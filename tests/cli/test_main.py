@@ -17,7 +17,7 @@ from tests.cli.conftest import Cli
 from tests.cli.program import ORDERS
 
 COMMANDS = (
-    "", "demo", "run", "dev", "runs", "runs list", "runs show", "runs cancel", "runs retry", "events", "events send",
+    "", "demo", "run", "dev", "runs", "runs list", "runs show", "runs cancel", "runs retry", "events", "events send", "lint",
 )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_without_a_command_it_shows_help(cli: Cli) -> None:
     ("arguments", "line"),
     [
         (["rnu"], "there is no command 'rnu': did you mean 'run'? (see `inngest-gen --help`)"),
-        (["xyzzy"], "there is no command 'xyzzy'; there are demo, run, dev, runs, events (see `inngest-gen --help`)"),
+        (["xyzzy"], "there is no command 'xyzzy'; there are demo, run, dev, runs, events, lint (see `inngest-gen --help`)"),
         (["runs", "sow"], "there is no command 'sow': did you mean 'show'? (see `inngest-gen runs --help`)"),
         (["demo", "--db", "nowhere/x.db"], "Invalid value for '--db': there is no directory 'nowhere' (see `inngest-gen demo --help`)"),
     ],

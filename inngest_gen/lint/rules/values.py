@@ -1,0 +1,315 @@
+"""IGN6xx: what a step's function changes or sees besides its result, which a replay does not repeat."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from inngest_gen.lint.code import Code, at
+from inngest_gen.lint.module import own_parameters
+from inngest_gen.lint.rule import Hit, Program, Rule
+
+_MUTATORS: Final = {
+    "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort",
+    "update",
+}  # fmt: skip
+
+
+_RELIED: Final = "on which line {} relies; a replay does not run it again"
+_RETURN: Final = "return the new value from the step"
+
+
+def _changed(code: Code) -> dict[str, ast.AST]:
+    """Find the names whose objects a function changes in place, each with the first place."""
+    found: dict[str, ast.AST] = {}
+    for call in code.all(ast.Call):
+        match call.func:
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _MUTATORS:
+                found.setdefault(name, call)
+    for target in code.all(ast.Subscript, ast.Attribute):
+        if not isinstance(target.ctx, ast.Load):
+            root: ast.expr = target
+            while isinstance(root, (ast.Subscript, ast.Attribute)):
+                root = root.value
+            if isinstance(root, ast.Name):
+                found.setdefault(root.id, target)
+    return found
+
+
+def _read_after(name: str, place: ast.AST, code: Code) -> ast.Name | None:
+    """Find where a flow next reads a name after `place`, before it gives the name another value; a loop around `place` begins anew."""
+    statement = code.statement(place)
+    if statement is None or _rebinds(statement, name):
+        return None
+    end = getattr(statement, "end_lineno", 0), getattr(statement, "end_col_offset", 0)
+    uses = sorted((node for node in code.all(ast.Name) if node.id == name), key=lambda node: _order(node, code))
+    after = [node for node in uses if at(node) > end]
+    if after:
+        return after[0] if isinstance(after[0].ctx, ast.Load) else None
+    for around in code.around(statement):
+        if isinstance(around, (ast.For, ast.AsyncFor, ast.While)):
+            inside = [node for node in uses if any(one is around for one in code.around(node)) and at(node) < at(statement)]
+            if inside and isinstance(inside[0].ctx, ast.Load):
+                return inside[0]
+    return None
+
+
+def _order(node: ast.Name, code: Code) -> tuple[int, bool, int]:
+    """Order uses as they happen: in one statement, reads come before the assignment."""
+    statement = code.statement(node)
+    return getattr(statement, "lineno", 0), not isinstance(node.ctx, ast.Load), node.col_offset
+
+
+def _rebinds(statement: ast.stmt, name: str) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target] if isinstance(statement, ast.AnnAssign) else []
+    return any(isinstance(node, ast.Name) and node.id == name for target in targets for node in ast.walk(target))
+
+
+def _argument_changed(program: Program) -> Iterator[Hit]:
+    for body, uses in program.flows.bodies.items():
+        changed = _changed(body)
+        for code, call in uses:
+            if code not in program.flows.flows:
+                continue
+            arguments = [*zip(own_parameters(body), call.args[2:], strict=False)]
+            by_name = {parameter.arg: parameter for parameter in own_parameters(body)}
+            arguments += [(by_name[keyword.arg], keyword.value) for keyword in call.keywords if keyword.arg in by_name]
+            for parameter, argument in arguments:
+                if parameter.arg not in changed or len(body.bindings[parameter.arg]) != 1 or not isinstance(argument, ast.Name):
+                    continue
+                if argument.id in code.bindings and (reader := _read_after(argument.id, call, code)) is not None:
+                    line = at(changed[parameter.arg])[0]
+                    yield Hit(
+                        argument, f"the step changes `{argument.id}` in place in line {line}, {_RELIED.format(reader.lineno)}", _RETURN
+                    )
+
+
+ARGUMENT_CHANGED = Rule(
+    code="IGN601",
+    name="argument-changed",
+    reason="A replay gives the step's result, and does not repeat what its function did to its arguments.",
+    why="""
+    A result of an earlier step, or any other local, that is handed to a step and changed in there is changed only while the run is live.
+    After a replay it is as it was. Let the step return the new value. Changing a result in the handler itself is fine: a replay does it again.
+    """,
+    wrong="""
+    from typing import Any
+
+    import inngest_gen as ig
+
+    app = ig.App("argument-wrong")
+
+
+    def add_taxes(order: dict[str, Any]) -> None:
+        order["taxes"] = order["total"] * 0.19
+
+
+    @app.function("bill", trigger="order/placed")
+    async def bill(ctx: ig.Context) -> ig.Flow:
+        order = yield ctx.step.run("load", dict, total=10)
+        yield ctx.step.run("taxes", add_taxes, order)
+        yield ctx.step.sleep("cool-off", "1h")
+        yield ctx.step.run("mail", print, order["taxes"])
+    """,
+    right="""
+    from typing import Any
+
+    import inngest_gen as ig
+
+    app = ig.App("argument-right")
+
+
+    def with_taxes(order: dict[str, Any]) -> dict[str, Any]:
+        return {**order, "taxes": order["total"] * 0.19}
+
+
+    @app.function("bill", trigger="order/placed")
+    async def bill(ctx: ig.Context) -> ig.Flow:
+        order = yield ctx.step.run("load", dict, total=10)
+        order["currency"] = "EUR"
+        order = yield ctx.step.run("taxes", with_taxes, order)
+        yield ctx.step.sleep("cool-off", "1h")
+        yield ctx.step.run("mail", print, order["taxes"])
+    """,
+    check=_argument_changed,
+)
+
+
+def _local_changed(program: Program) -> Iterator[Hit]:
+    flows = program.flows
+    for body, uses in flows.bodies.items():
+        flow = body.outer
+        while flow is not None and flow not in flows.flows:
+            flow = flow.outer
+        if flow is None:
+            continue
+        written = {name: node for name, node in _changed(body).items() if _is_of(name, body, flow)}
+        for declared in body.all(ast.Nonlocal):
+            written.update({name: declared for name in declared.names if _assigns(name, body) and name in flow.bindings})
+        for name, node in written.items():
+            for code, call in uses:
+                if code is flow and (reader := _read_after(name, call, flow)) is not None:
+                    yield _lost(node, name, reader)
+                    break
+    for code in flows.all():
+        for call, kind in flows.intents(code):
+            match call.args[1:2]:
+                case [ast.Attribute(value=ast.Name(id=name), attr=attr)] if kind == "run" and attr in _MUTATORS and name in code.bindings:
+                    # A parameter's or an unknown object's method may well be a service's: only what is plainly a container counts.
+                    if _is_container(name, code) and (reader := _read_after(name, call, code)) is not None:
+                        yield _lost(call.args[1], name, reader)
+
+
+def _lost(node: ast.AST, name: str, reader: ast.Name) -> Hit:
+    return Hit(node, f"the step's function changes the handler's `{name}`, {_RELIED.format(reader.lineno)}", _RETURN)
+
+
+def _is_of(name: str, body: Code, flow: Code) -> bool:
+    found = body.find(name)
+    return found is not None and found[0] is flow
+
+
+def _assigns(name: str, body: Code) -> bool:
+    return any(node.id == name and not isinstance(node.ctx, ast.Load) for node in body.all(ast.Name))
+
+
+def _is_container(name: str, code: Code) -> bool:
+    return all(
+        isinstance(binding.value, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp))
+        or code.path(binding.value)
+        in {"builtins.list()", "builtins.dict()", "builtins.set()", "collections.defaultdict()", "collections.deque()"}
+        for binding in code.bindings[name]
+    )
+
+
+LOCAL_CHANGED = Rule(
+    code="IGN602",
+    name="local-changed",
+    reason="A step's function changes a variable of its handler, and a replay does not run the function again.",
+    why="""
+    After a sleep or a restart the handler is called again with its locals new, and recorded steps give their results without running. What a
+    step's function put into a list or a `nonlocal` of the handler is gone then. What a step gives is its result, and nothing else.
+    """,
+    wrong="""
+    import inngest_gen as ig
+
+    app = ig.App("local-wrong")
+
+
+    @app.function("collect", trigger="pages/found")
+    async def collect(ctx: ig.Context) -> ig.Flow:
+        pages: list[str] = []
+
+        def fetch(number: int) -> None:
+            pages.append(f"page {number}")
+
+        yield ctx.step.run("first", fetch, 1)
+        yield ctx.step.run("second", fetch, 2)
+        yield ig.Done(len(pages))
+    """,
+    right="""
+    import inngest_gen as ig
+
+    app = ig.App("local-right")
+
+
+    @app.function("collect", trigger="pages/found")
+    async def collect(ctx: ig.Context) -> ig.Flow:
+        pages: list[str] = []
+
+        def fetch(number: int) -> str:
+            return f"page {number}"
+
+        pages.append((yield ctx.step.run("first", fetch, 1)))
+        pages.append((yield ctx.step.run("second", fetch, 2)))
+        yield ig.Done(len(pages))
+    """,
+    check=_local_changed,
+)
+
+
+def _late(program: Program) -> Iterator[Hit]:
+    flows = program.flows
+    for code in flows.all():
+        for call, kind in flows.intents(code):
+            if kind != "run":
+                continue
+            making = call
+            while isinstance(making.func, ast.Attribute) and isinstance(making.func.value, ast.Call):
+                making = making.func.value
+            body = flows.module.function(making.args[1], code) if len(making.args) > 1 else None
+            if body is None or body.outer is not code:
+                continue
+            names = _collected_over(call, code) & _free(body)
+            if names:
+                name = min(names)
+                yield Hit(
+                    making.args[1],
+                    f"the step's function reads the loop's `{name}` when it runs, which is after the loop, so all of them see the last one",
+                    f"pass it as an argument, ctx.step.run(id, function, {name})",
+                )
+
+
+def _collected_over(call: ast.Call, code: Code) -> set[str]:
+    """Give the variables of the loops that go on before a step made in them is yielded."""
+    names: set[str] = set()
+    inner: ast.AST = call
+    collected = False
+    for around in code.around(call):
+        match around:
+            case ast.Yield():
+                return names
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                names |= {name.id for one in around.generators for name in ast.walk(one.target) if isinstance(name, ast.Name)}
+                # What is around the comprehension happens when it is over: `yield parallel(*[...])` included.
+                collected = False
+            case ast.Call(func=ast.Attribute(attr="append" | "add")) if inner in around.args:
+                collected = True
+            case ast.For() | ast.AsyncFor() if collected:
+                names |= {name.id for name in ast.walk(around.target) if isinstance(name, ast.Name)}
+            case ast.stmt() if not collected and not isinstance(around, ast.Expr):
+                return names
+        inner = around
+    return names
+
+
+def _free(body: Code) -> set[str]:
+    """Give the names that a function reads and does not bind itself."""
+    return {name.id for name in body.all(ast.Name) if isinstance(name.ctx, ast.Load) and name.id not in body.bindings}
+
+
+LATE_BINDING = Rule(
+    code="IGN603",
+    name="late-binding",
+    reason="The function runs when the loop is over, and sees the loop's last value.",
+    why="""
+    Steps that are collected in a loop run at their yield, after the loop. A lambda or inner function sees the variable as it is then. Give it
+    to the step as an argument. Steps that are yielded in the loop itself are fine.
+    """,
+    wrong="""
+    import inngest_gen as ig
+
+    app = ig.App("late-wrong")
+
+
+    @app.function("load", trigger="pages/found")
+    async def load(ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.parallel(*[ctx.step.run(f"page-{page}", lambda: print(page)) for page in range(3)])
+    """,
+    right="""
+    import inngest_gen as ig
+
+    app = ig.App("late-right")
+
+
+    @app.function("load", trigger="pages/found")
+    async def load(ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.parallel(*[ctx.step.run(f"page-{page}", print, page) for page in range(3)])
+        for page in range(3):
+            yield ctx.step.run(f"check-{page}", lambda: print(page))
+    """,
+    check=_late,
+)
+
+RULES = (ARGUMENT_CHANGED, LOCAL_CHANGED, LATE_BINDING)
