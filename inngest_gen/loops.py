@@ -1,8 +1,8 @@
 """The one file that knows the event loops by name.
 
-`waker()` gives the cheapest thread-safe way to run a callback in the loop; `scope_marker()` a look at the running task's innermost cancel scope, for
-telling whether a handler left one open over a yield; `being_cancelled()` whether the running task is being cancelled from outside;
-`keep_interrupts_from()` lets Ctrl-C reach the main task only, as it does under asyncio.
+`waker()` gives the cheapest thread-safe way to run a callback in the loop; `bell()` what a task waits for until it is rung; `scope_marker()` a look
+at the running task's innermost cancel scope, for telling whether a handler left one open over a yield; `being_cancelled()` whether the running task
+is being cancelled from outside; `keep_interrupts_from()` lets Ctrl-C reach the main task only, as it does under asyncio.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import anyio
 
@@ -38,6 +38,70 @@ def waker() -> Wake:
 
     wake: Any = asyncio.get_running_loop().call_soon_threadsafe
     return cast("Wake", wake)
+
+
+class Bell(Protocol):
+    """What one task waits for, again and again: a fifth of what an anyio.Event for each wait costs."""
+
+    def ring(self) -> None:
+        """Wake the task, if it waits. To be called in the loop: what was rung before the wait is not heard, so look before you wait."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait for the next ring."""
+        ...
+
+
+class _AsyncioBell:
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._future: Any = None
+
+    def ring(self) -> None:
+        future = self._future
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    async def wait(self) -> None:
+        self._future = self._loop.create_future()
+        try:
+            await self._future
+        finally:
+            self._future = None
+
+
+class _TrioBell:
+    __slots__ = ("_lowlevel", "_task")
+
+    def __init__(self, lowlevel: Any) -> None:
+        self._lowlevel = lowlevel
+        self._task: Any = None
+
+    def ring(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            self._lowlevel.reschedule(task)
+
+    def _abort(self, _: Any) -> Any:
+        self._task = None
+        return self._lowlevel.Abort.SUCCEEDED
+
+    async def wait(self) -> None:
+        self._task = self._lowlevel.current_task()
+        await self._lowlevel.wait_task_rescheduled(self._abort)
+
+
+def bell() -> Bell:
+    """Make a bell for the running loop. Raises RuntimeError outside a loop."""
+    if _under_trio():
+        import trio
+
+        return _TrioBell(trio.lowlevel)
+    import asyncio
+
+    return _AsyncioBell(asyncio.get_running_loop())
 
 
 def scope_marker() -> Callable[[], object]:

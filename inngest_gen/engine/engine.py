@@ -387,9 +387,9 @@ class Engine:
         """Give the backoff that holds for a function: its own, its app's, the engine's; None is the default table."""
         return function.options.backoff or self._backoff
 
-    def start_body(self, body: Callable[[Any], Coroutine[Any, Any, None]], op: Any) -> None:
+    def start_body(self, body: Callable[[Any, anyio.CancelScope], Coroutine[Any, Any, None]], op: Any, scope: anyio.CancelScope) -> None:
         """Run a step's body in a task of its own."""
-        self._bodies.start_soon(body, op)
+        self._bodies.start_soon(body, op, scope)
 
     async def load(self, run: int, then: Callable[[], None]) -> Record | None:
         """Read an unfinished run; `then` is called once what was committed before has been delivered, and before what is committed later is."""

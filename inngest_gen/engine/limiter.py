@@ -19,10 +19,16 @@ class FairLimiter:
         self.busy: int = 0
         self._waiting: dict[int, deque[anyio.Event]] = {}  # in the order of whose turn it is
 
-    async def acquire(self, run: int) -> None:
-        """Take a slot for a body of `run`, waiting for its turn."""
+    def take(self) -> bool:
+        """Take a slot if there is one, and say so."""
         if self.busy < self.limit:
             self.busy += 1
+            return True
+        return False
+
+    async def acquire(self, run: int) -> None:
+        """Take a slot for a body of `run`, waiting for its turn."""
+        if self.take():
             return
         turn = anyio.Event()
         self._waiting.setdefault(run, deque()).append(turn)

@@ -34,6 +34,7 @@ from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, St
 from inngest_gen.event import Event
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Run, SendEvent, WaitForEvent, WaitForSignal
+from inngest_gen.loops import bell
 from inngest_gen.middleware.chain import Chain
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class LiveRun:
         self._engine = engine
         self._record = record
         self._mail: deque[Mail] = deque()
+        self._news = bell()
         # Made in `main`: a callback of the writer, where this object is made, is no task, and anyio's objects can be made in tasks only.
-        self._news: anyio.Event | None = None
         self._scope: anyio.CancelScope | None = None
-        self._in_flight: dict[str, anyio.CancelScope] = {}
+        self._in_flight: dict[str, anyio.CancelScope | None] = {}
+        """The steps under way here, by hash. The body that runs in the run's own task has no scope but the run's."""
         self._abandoned: set[str] = set()
         self._prelude: list[Change] = []
         self._chain: Chain | None = None
@@ -74,27 +76,17 @@ class LiveRun:
         """Bring the result of a waiting step, or (`memo` None) say that its next attempt is due."""
         self._mail.append((hash, memo, False))
         self.mailed_late = True
-        self._wake()
+        self._news.ring()
 
     def _forget_mail(self) -> None:
         """What came before the record was read is in it. Kept, the end of one wait for a next attempt would be taken for that of the following."""
         self._mail.clear()
         self.mailed_late = False
 
-    def _settled(self, hash: str, memo: Memo) -> None:
-        """Bring the result of a step that was in flight here."""
-        self._mail.append((hash, memo, True))
-        self.mailed_late = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._news is not None:
-            self._news.set()
-
     def stop_when_idle(self) -> None:
         """Leave memory once the bodies that run now are finished and committed: the engine stops."""
         self._stopping = True
-        self._wake()
+        self._news.ring()
         if not self._in_flight:
             self._leave()
 
@@ -106,8 +98,12 @@ class LiveRun:
         """Stop at once: the run has been cancelled."""
         self._over = self._cancelled = True
         self._leave()
+        self._cancel_bodies()
+
+    def _cancel_bodies(self) -> None:
         for scope in self._in_flight.values():
-            scope.cancel()
+            if scope is not None:
+                scope.cancel()
 
     # The task.
 
@@ -117,12 +113,13 @@ class LiveRun:
             with anyio.CancelScope() as self._scope:
                 if not self._cancelled and not self._stopping:
                     await self._live()
+            if self._broken is not None and not self._over:
+                raise self._broken
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the run
             # The store failed, or the engine has a defect: what is committed stays, the rest is done again when an engine next opens the file.
             self._engine.stuck(self.run, self._record, error)
         finally:
-            for scope in self._in_flight.values():
-                scope.cancel()
+            self._cancel_bodies()
             self._engine.left(self)
 
     async def _live(self) -> None:
@@ -210,7 +207,8 @@ class LiveRun:
                     return
             new = turn.new
             if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, _BODIED) and new[0].hash not in self._waiting:
-                await self.body(new[0])
+                self._in_flight[new[0].hash] = None
+                await self._attempt(new[0])
             else:
                 # Waits first: what the others send at once is not missed (I32).
                 for op in sorted(new, key=lambda op: not isinstance(op.step, (WaitForEvent, WaitForSignal))) if len(new) > 1 else new:
@@ -229,7 +227,6 @@ class LiveRun:
                 if await self._suspended(execution):
                     return False
                 continue
-            self._news = anyio.Event()
             await self._news.wait()
         self.mailed_late = False
         while self._mail:
@@ -242,8 +239,7 @@ class LiveRun:
                     self._tell_waited(execution.pending[hash].op, memo)
                 execution.resolve(hash, memo)
             elif hash in execution.pending:
-                self._in_flight[hash] = anyio.CancelScope()
-                self._engine.start_body(self.body, execution.pending[hash].op)
+                self._start_body(execution.pending[hash].op)
         return True
 
     async def _suspended(self, execution: Execution) -> bool:
@@ -285,10 +281,10 @@ class LiveRun:
         if hash in self._waiting:
             return
         step = op.step
-        self._in_flight.setdefault(hash, anyio.CancelScope())
         if isinstance(step, _BODIED) or (isinstance(step, SendEvent) and self._chain is not None and self._chain.sends):
-            self._engine.start_body(self.body, op)
+            self._start_body(op)
             return
+        self._in_flight[hash] = None
         engine = self._engine
         record = self._record
         assert record is not None
@@ -336,13 +332,18 @@ class LiveRun:
 
         return guarded
 
-    async def body(self, op: Op) -> None:
-        """Run one attempt of a step's body, or of the middleware's hooks around what it sends, and submit what came of it."""
+    def _start_body(self, op: Op) -> None:
+        self._in_flight[op.hash] = scope = anyio.CancelScope()
+        self._engine.start_body(self.body, op, scope)
+
+    async def body(self, op: Op, scope: anyio.CancelScope) -> None:
+        """Run one attempt, in a task of its own, of a step's body or of the middleware's hooks around what it sends."""
         try:
-            if isinstance(op.step, SendEvent):
-                await self._send_within(op, op.step)
-            else:
-                await self._attempt(op)
+            with scope:
+                if isinstance(op.step, SendEvent):
+                    await self._send_within(op, op.step)
+                else:
+                    await self._attempt(op)
         except Exception as error:  # noqa: BLE001 - a defect of the engine stops this run, not the others
             self._break(error)
 
@@ -360,67 +361,68 @@ class LiveRun:
             changes.append(change)
             return ids
 
-        with self._in_flight.setdefault(op.hash, anyio.CancelScope()):
-            try:
-                ids = await chain.send(step.events, deliver)
-                result = jsonvalue.decode(jsonvalue.encode(ids, f"the result of {step.kind} {step.id!r}"))
-            except Exception as error:  # noqa: BLE001 - a hook may raise anything: the attempt has failed
-                outcome = failed_outcome(error)
-                assert outcome.failure is not None
-                self._failed_attempt(op, outcome, outcome.failure, started, number)
-                return
+        try:
+            ids = await chain.send(step.events, deliver)
+            result = jsonvalue.decode(jsonvalue.encode(ids, f"the result of {step.kind} {step.id!r}"))
+        except Exception as error:  # noqa: BLE001 - a hook may raise anything: the attempt has failed
+            outcome = failed_outcome(error)
+            assert outcome.failure is not None
+            self._failed_attempt(op, outcome, outcome.failure, started, number)
+            return
 
-            def change(tx: Tables, effects: Effects) -> None:
-                for one in changes:
-                    one(tx, effects)
-                effects.result = result
+        def change(tx: Tables, effects: Effects) -> None:
+            for one in changes:
+                one(tx, effects)
+            effects.result = result
 
-            self._send(op, change)
+        self._send(op, change)
 
     async def _attempt(self, op: Op) -> None:
+        """Run one attempt of a step's body and submit what came of it."""
         engine = self._engine
         record = self._record
         assert record is not None
+        execution = self._execution
         body = body_of(op.step)
         assert body is not None
         number = record.attempts.get(op.hash, 0)
-        scope = self._in_flight.setdefault(op.hash, anyio.CancelScope())
-        with scope:
-            await engine.limiter.acquire(self.run)
-            try:
-                if self._stopping:  # not begun: it runs after the next start
-                    self._landed(op)
-                    return
-                self._lazy += self._execution.drain()  # so that the body can take back what the handler has deferred
-                started = engine.now()
-                self._tell("step.started", op=op, attempt=number)
-                outcome = await run_body(
-                    body,
-                    Attempt(record.id, op.hash, number),
-                    context=self._execution.context,
-                    prior_defers=self._execution.lazy.prior,
-                    on_misuse=self._function.app.defer_errors,
-                    log=self._function.app.logger,
-                    threads=engine.threads,
-                    unsent=self._log_unsent,
-                    chain=self._chain if body is op.step else None,  # what the engine itself does is no body of the user's
-                )
-            finally:
-                engine.limiter.release()
-            if self._over:
-                self._log_unsent(outcome.lazy)
+        limiter = engine.limiter
+        if not limiter.take():
+            await limiter.acquire(self.run)
+        try:
+            if self._stopping:  # not begun: it runs after the next start
+                self._landed(op)
                 return
-            if outcome.failure is None:
-                self._settle_done(op, outcome, started, number)
-            else:
-                self._failed_attempt(op, outcome, outcome.failure, started, number)
+            self._lazy += execution.drain()  # so that the body can take back what the handler has deferred
+            started = engine.now()
+            if engine.watch is not None:
+                self._tell("step.started", op=op, attempt=number)
+            app = self._function.app
+            outcome = await run_body(
+                body,
+                Attempt(record.id, op.hash, number),
+                context=execution.context,
+                prior_defers=execution.lazy.prior,
+                on_misuse=app.defer_errors,
+                log=app.logger,
+                threads=engine.threads,
+                unsent=self._log_unsent,
+                chain=self._chain if body is op.step else None,  # what the engine itself does is no body of the user's
+            )
+        finally:
+            limiter.release()
+        if self._over:
+            self._log_unsent(outcome.lazy)
+        elif outcome.failure is None:
+            self._settle_done(op, outcome, started, number)
+        else:
+            self._failed_attempt(op, outcome, outcome.failure, started, number)
 
     def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
         run = self.run
         info = _info(op, started=started, attempt=number)
         lazy = [*self._drain(), *outcome.lazy]
         data = outcome.data
-        memo = Memo(orjson.loads(data))
         engine = self._engine
 
         def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
@@ -429,6 +431,7 @@ class LiveRun:
                 engine.transitions.keep_lazy(tx, run, lazy)
 
         self._submit(change, lambda _: self._completed(op, memo, lazy, number))
+        memo = Memo(orjson.loads(data))  # while the commit is under way
 
     def _failed_attempt(self, op: Op, outcome: Outcome, failure: Failure, started: float, number: int) -> None:
         if failure.no_retry or number + 1 >= self._max_attempts or op.hash in self._abandoned:
@@ -477,22 +480,26 @@ class LiveRun:
         def done(_: Effects) -> None:
             self._tell("step.failed", op=op, attempt=number, failure=failure)
             self._tell_lazy(lazy)
-            self._settled(op.hash, Memo(None, failure.error()))
-            self._landed(op)
+            self._settled(op, Memo(None, failure.error()))
 
         self._submit(change, done)
 
     def _completed(self, op: Op, memo: Memo, lazy: Sequence[LazyOp] = (), attempt: int = 0) -> None:
-        self._tell("step.completed", op=op, attempt=attempt)
-        if lazy:
+        if self._engine.watch is not None:
+            self._tell("step.completed", op=op, attempt=attempt)
             self._tell_lazy(lazy)
-        self._settled(op.hash, memo)
+        self._settled(op, memo)
+
+    def _settled(self, op: Op, memo: Memo) -> None:
+        """Bring the result of a step that was under way here."""
+        self._mail.append((op.hash, memo, True))
+        self.mailed_late = True
         self._landed(op)
 
     def _landed(self, op: Op) -> None:
         """Note that an attempt is over and what came of it is durable."""
         self._in_flight.pop(op.hash, None)
-        self._wake()
+        self._news.ring()
         if self._stopping and not self._in_flight:
             self._leave()  # the handler may be in an await of its own
 
@@ -638,10 +645,9 @@ class LiveRun:
     def _break(self, error: Exception) -> None:
         """Stop the run in this process: its record cannot be kept up."""
         self._broken = self._broken or error
-        for scope in self._in_flight.values():
-            scope.cancel()
+        self._cancel_bodies()
         self._in_flight.clear()
-        self._wake()
+        self._leave()
 
     async def _commit(self, change: Change) -> Effects:
         effects: Effects = await self._engine.commit(self._with_prelude(change))

@@ -48,8 +48,15 @@ async def main() -> None:
                 break
             say(f"sent {id}")
         await anyio.to_thread.run_sync(sys.stdin.readline)
-        [id] = await engine.send(ig.Event("go", {"text": "last"}))
-        say(f"sent {id}")
+        sent = False
+        while not sent:
+            try:
+                [id] = await engine.send(ig.Event("go", {"text": "last"}))
+            except ig.StoreError:  # as long as a result that waits for room has not looked again
+                await anyio.sleep(0.05)
+            else:
+                sent = True
+                say(f"sent {id}")
         while unfinished := [one for one in await engine.runs(limit=1000) if not one.has_ended]:
             await engine.wait(unfinished[0].id)
         say("done")
