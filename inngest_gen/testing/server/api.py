@@ -18,6 +18,7 @@ from inngest_gen.testing.server import sessions, ulid
 from inngest_gen.testing.server.canonical import canonical
 from inngest_gen.testing.server.event import OWN
 from inngest_gen.testing.server.http import Request, Response
+from inngest_gen.testing.server.metadata import TooLarge, read_updates
 from inngest_gen.testing.server.registration import App, Invalid, read_app
 from inngest_gen.testing.server.rules import finalize, waits
 from inngest_gen.testing.server.rules.checkpoint import Refused, checkpoint
@@ -29,7 +30,6 @@ __all__ = ["Api", "route_name"]
 
 _EVENTS: Final = 5000
 _EVENT_BYTES: Final = 3 * 1024 * 1024
-_METADATA_BYTES: Final = 64 * 1024
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"  # what Go makes of JSON where nobody told it
 
@@ -285,9 +285,12 @@ class Api:
         target = body.get("target") or {}
         if target.get("step_id") is None and any(target.get(key) is not None for key in ("step_index", "step_attempt", "span_id")):
             raise _Refusal(400, "Invalid metadata target")
-        updates = body.get("metadata") or []
-        if len(canonical(updates).encode()) > _METADATA_BYTES:
-            raise _Refusal(413, "Metadata span exceeds maximum size of 64KB")
+        try:
+            updates = read_updates(body.get("metadata") or [])
+        except TooLarge as large:
+            raise _Refusal(413, str(large)) from None
+        except ValueError:
+            raise _Refusal(400, "Invalid metadata") from None
         if run is not None:
             run.metadata.extend({"target": target, **update} for update in updates)
         return self._answer(200, b"", _JSON)
@@ -326,7 +329,7 @@ def _shown(run: ServerRun) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "run_id": run.id,
         "run_started_at": _moment(run.created_at),
-        "function_id": run.function_id,
+        "function_id": run.book.function_id,
         "function_version": 1,
         "environment_id": "00000000-0000-4000-b000-000000000000",
         "event_id": run.event["id"],

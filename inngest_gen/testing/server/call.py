@@ -51,7 +51,7 @@ def make_call(url: str, run: ServerRun, job: Job, now: float, *, signing_key: st
         "Content-Type": "application/json",
         "X-Inngest-Generation-Id": str(job.generation),
         "X-Inngest-Job-Id": job.id,
-        "X-Inngest-Req-Version": str(run.version),
+        "X-Inngest-Req-Version": str(run.book.version),
         "X-Inngest-Step-Id": step,
         "X-Request-Id": request_id,
         "X-Run-Id": run.id,
@@ -65,13 +65,13 @@ def make_call(url: str, run: ServerRun, job: Job, now: float, *, signing_key: st
         headers=headers,
         body=body,
         request_id=request_id,
-        version=run.version,
-        plan_only=run.plan_only,
+        version=run.book.version,
+        plan_only=run.book.plan_only,
     )
 
 
 def _body(run: ServerRun, job: Job, request_id: str) -> str:
-    use_api = run.state_bytes > REQUEST_BYTES - 1024
+    use_api = run.book.state_bytes > REQUEST_BYTES - 1024
     body = _write(run, job, request_id, use_api=use_api, events_too=True)
     if len(body.encode()) > REQUEST_BYTES:
         body = _write(run, job, request_id, use_api=True, events_too=False)
@@ -82,12 +82,12 @@ def _write(run: ServerRun, job: Job, request_id: str, *, use_api: bool, events_t
     current = run.stack.index(job.outgoing) + 1 if job.outgoing in run.steps else 0
     ctx = {
         "attempt": job.attempt,
-        "disable_immediate_execution": run.plan_only,
+        "disable_immediate_execution": run.book.plan_only,
         "env": "",
-        "fn_id": run.function_id,
+        "fn_id": run.book.function_id,
         "generation_id": job.generation,
         "job_id": job.id,
-        "max_attempts": run.max_attempts,
+        "max_attempts": run.book.max_attempts,
         "qi_id": queue_reference(job),
         "request_id": request_id,
         "run_id": run.id,
@@ -102,5 +102,5 @@ def _write(run: ServerRun, job: Job, request_id: str, *, use_api: bool, events_t
     shown = [canonical(events.shown(event)) for event in run.events]
     return (
         f'{{"ctx":{canonical(ctx)},"defers":{canonical(defers)},"event":{shown[0]},"events":[{",".join(shown) if events_too else ""}],'
-        f'"steps":{{{steps}}},"use_api":{canonical(use_api)},"version":{run.version}}}'
+        f'"steps":{{{steps}}},"use_api":{canonical(use_api)},"version":{run.book.version}}}'
     )

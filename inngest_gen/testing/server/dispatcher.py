@@ -25,6 +25,9 @@ from inngest_gen.testing.server.world import World
 
 __all__ = ["Dispatcher"]
 
+HOSTS: Final = ".app.test"
+"""How the names of hosts end that stand for apps without a socket."""
+
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -59,8 +62,8 @@ class Dispatcher:
         self._changed()
         if not wanted or run is None:
             return
-        run.requests += 1
-        if run.requests > self._most_calls:
+        run.book.requests += 1
+        if run.book.requests > self._most_calls:
             note(run, f"the app was called {self._most_calls} times for this run; the server calls it no more")
             return
         function = world.functions.get(run.function)
@@ -71,8 +74,8 @@ class Dispatcher:
         call = self._log(run, job, request)
         kind = self._faults.of_call(call)
         failure: Failure | None = None
-        if kind == "forget":
-            await self._forget(job, request, call)
+        if kind in ("forget", "overtake"):
+            await self._redo(job, request, call, at_once=kind == "overtake")
             return
         if kind == "twice":
             second = self._log(run, job, request)
@@ -98,15 +101,19 @@ class Dispatcher:
         run.calls.append(call)
         return call
 
-    async def _forget(self, job: Job, request: CallRequest, call: Call) -> None:
-        # As if the executor had died with the call: its lease ends, another takes the job up from what the queue has.
+    async def _redo(self, job: Job, request: CallRequest, call: Call, *, at_once: bool) -> None:
+        # As if the executor had died or its lease had run out: another takes the job up from what the queue has.
+        if not at_once:
+            await self._send(request, call)
         assert job.run is not None
         job.attempt = job.stored
         job.generation += 1
         job.at = self._now()
         self._world.queue.put(job)
         self._changed()
-        await self._send(request, call)
+        if at_once:
+            await self._send(request, call)
+        call.error = f"injected fault: {'overtake' if at_once else 'forget'}"
         call.handled = True
 
     async def _deliver(self, run: ServerRun, job: Job, request: CallRequest, call: Call, fault: CallFault | None = None) -> Failure | None:
@@ -143,7 +150,7 @@ class Dispatcher:
     async def _gateway(self, op: Op) -> tuple[Mapping[str, Any], str | None]:
         method, url, headers, body = _gateway_request(op)
         what = "AI" if op.op == "AIGateway" else "gateway"
-        if urlsplit(url).hostname not in _LOOPBACK:
+        if urlsplit(url).hostname not in _LOOPBACK and not urlsplit(url).netloc.endswith(HOSTS):
             return {}, f"Error making {what} request: the test server makes requests to loopback only, not to {url!r}"
         try:
             response = await self._client_for(url).request(method, url, content=body, headers=headers)
@@ -176,5 +183,5 @@ def _gateway_request(op: Op) -> tuple[str, str, dict[str, str], bytes]:
         header, value = {"anthropic": ("x-api-key", key), "bedrock": ("Authorization", key)}.get(
             str(form), ("Authorization", f"Bearer {key}")
         )
-        headers = {header: value, **headers}
+        headers = {header: value, **headers} if key else headers
     return "POST", url, {"content-type": "application/json", **headers}, canonical(body).encode()

@@ -12,7 +12,7 @@ from inngest_gen.testing.server.run import Call
 __all__ = ["CallFault", "Fault", "Faults", "RouteFault"]
 
 RouteFault: TypeAlias = int | Literal["refuse", "hang", "garble", "lose"]
-CallFault: TypeAlias = Literal["refuse", "lose", "forget", "twice"]
+CallFault: TypeAlias = Literal["refuse", "lose", "forget", "overtake", "twice"]
 
 
 @dataclass(slots=True, eq=False)

@@ -93,12 +93,32 @@ class DeferEntry:
 
 
 @dataclass(slots=True, kw_only=True)
+class Book:
+    """The server's own bookkeeping of a run, for its rules.
+
+    `version` is the request version that the app answered with, -1 before; `plan_only`: no step may be run as it is found; `pending` are the open
+    members of a parallel group; `keys` those of jobs that were asked for; `requests` counts calls.
+    """
+
+    function_id: str = ""
+    app_id: str = ""
+    max_attempts: int = 5
+    version: int = -1
+    plan_only: bool = False
+    pending: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    state_bytes: int = 0
+    defer_bytes: int = 0
+    requests: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
 class ServerRun:
     """A run on the test server.
 
     `function` is the function's slug, `event` the (first) event that started it; `output` is what it returned, `error` what it failed with; `steps`
     are in the order in which they were memoized; `defers` are by hash; `calls` are all requests to the app and checkpoints, in order; `notes` are
-    what the server would have logged; `metadata` is what was posted to it. Times are in seconds since the epoch.
+    what the server would have logged; `metadata` is what was posted to it; `book` is the server's own. Times are in seconds since the epoch.
     """
 
     id: str
@@ -116,17 +136,7 @@ class ServerRun:
     calls: list[Call] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     metadata: list[Mapping[str, Any]] = field(default_factory=list)
-    # What only the rules need.
-    function_id: str = ""
-    app_id: str = ""
-    max_attempts: int = 5
-    version: int = -1
-    plan_only: bool = False
-    pending: set[str] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
-    state_bytes: int = 0
-    defer_bytes: int = 0
-    requests: int = 0
+    book: Book = field(default_factory=Book)
 
     @property
     def event(self) -> Mapping[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -19,17 +18,18 @@ from anyio.abc import SocketAttribute
 from inngest_gen import durations
 from inngest_gen.clock import Clock, SystemClock, VirtualClock
 from inngest_gen.durations import Duration
-from inngest_gen.errors import RunStuck, ServerError
+from inngest_gen.errors import ServerError
 from inngest_gen.event import Event
 from inngest_gen.testing.server import event as events
 from inngest_gen.testing.server.api import ROUTES, Api, route_name
 from inngest_gen.testing.server.canonical import canonical, parse
-from inngest_gen.testing.server.dispatcher import Dispatcher
+from inngest_gen.testing.server.dispatcher import HOSTS, Dispatcher
 from inngest_gen.testing.server.faults import CallFault, Fault, Faults, RouteFault
 from inngest_gen.testing.server.http import Request, Response, connection
 from inngest_gen.testing.server.job import Job
+from inngest_gen.testing.server.loop import Loop
 from inngest_gen.testing.server.registration import App, Function, Invalid, read_app
-from inngest_gen.testing.server.rules import finalize, schedule, waits
+from inngest_gen.testing.server.rules import finalize, waits
 from inngest_gen.testing.server.run import Call, ServerRun
 from inngest_gen.testing.server.signature import sign
 from inngest_gen.testing.server.ulid import Ids
@@ -38,22 +38,10 @@ from inngest_gen.testing.server.world import World
 __all__ = ["Server"]
 
 _HOST: Final = "127.0.0.1"
-_SHOWN: Final = 12
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Message: TypeAlias = MutableMapping[str, Any]
 ASGIApp: TypeAlias = Callable[[_Scope, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]]
-
-
-class _Waiter:
-    """Somebody who waits for the world to come to some state; `passing`: time may pass meanwhile, up to `until`."""
-
-    def __init__(self, done: Callable[[], bool], *, passing: bool, until: float = math.inf) -> None:
-        self.done = done
-        self.passing = passing
-        self.until = until
-        self.stuck = False
-        self.event = anyio.Event()
 
 
 class Server:
@@ -82,6 +70,7 @@ class Server:
         self._timeout = durations.seconds(call_timeout)
         self._world = World(Ids(random.Random(secrets.randbits(64) if seed is None else seed)))  # noqa: S311 - ids of a test
         self._faults = Faults()
+        self._loop = Loop(self._world, self.clock)
         self._api = Api(
             world=self._world,
             kind="dev" if signing_key is None else "cloud",
@@ -92,29 +81,26 @@ class Server:
             self._world,
             self._faults,
             now=self.clock.now,
-            changed=self._changed,
+            changed=self._loop.changed,
             client_for=self._client_for,
             signing_key=signing_key,
             most_calls=max_calls,
         )
         self._clients: dict[str, httpx.AsyncClient] = {}
-        self._waiters: list[_Waiter] = []
-        self._busy = 0
 
     # Life
 
     async def __aenter__(self) -> Self:
         if self.url:
             raise ServerError("a Server is entered once: make another one")
-        self._poked = anyio.Event()
         self._client = self._new_client()
         self._listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=0)
         self.url = f"http://{_HOST}:{self._listener.extra(SocketAttribute.local_port)}"  # noqa: S610 - no Django here
-        self._unlisten = self.clock.listen(self._poke) if isinstance(self.clock, VirtualClock) else lambda: None
+        self._unlisten = self.clock.listen(self._loop.poke) if isinstance(self.clock, VirtualClock) else lambda: None
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._listener.serve, connection(self._respond))
-        self._tasks.start_soon(self._drive)
+        self._tasks.start_soon(self._loop.drive, self._tasks, self._dispatcher.perform)
         return self
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
@@ -196,7 +182,7 @@ class Server:
         return fresh[0]
 
     def _mount(self, app: ASGIApp, path: str) -> str:
-        host = f"app-{len(self._clients) + 1}.test"
+        host = f"{len(self._clients) + 1}{HOSTS}"
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self._clients[host] = self._new_client(transport)
         return f"http://{host}{path}"
@@ -222,7 +208,7 @@ class Server:
                 self._world.publish(event)
             else:
                 self._world.queue.put(Job(kind="event", at=now + durations.seconds(after), event=event))
-        self._changed()
+        self._loop.changed()
         await anyio.lowlevel.checkpoint()
         return ids
 
@@ -238,33 +224,40 @@ class Server:
         def begun() -> list[ServerRun]:
             return self.runs[known:]
 
-        await self._until(lambda: all(run.ended for run in begun()), passing=True, timeout=timeout, of=begun)
+        await self._loop.until(lambda: all(run.ended for run in begun()), begun, seconds=durations.seconds(timeout), passing=True)
         return begun()
 
     async def finish(self, *, timeout: Duration = "30s") -> None:
         """Let all runs come to their ends. Raises RunStuck as `run` does."""
-        await self._until(lambda: all(run.ended for run in self.runs), passing=True, timeout=timeout, of=lambda: self.runs)
+        runs = self._world.runs.values
+        await self._loop.until(
+            lambda: all(run.ended for run in runs()), lambda: self.runs, seconds=durations.seconds(timeout), passing=True
+        )
 
     async def settle(self, *, timeout: Duration = "30s") -> None:
         """Wait until nothing more happens unless time passes or somebody sends something."""
-        await self._until(lambda: True, passing=False, timeout=timeout, of=lambda: self.runs)
+        await self._loop.until(lambda: True, lambda: self.runs, seconds=durations.seconds(timeout), passing=False)
 
     async def advance(self, by: Duration, *, timeout: Duration = "30s") -> None:
         """Let time pass, with all that happens meanwhile, in order. On a real clock it is waited for."""
         until = self.clock.now() + durations.seconds(by)
-        await self._until(lambda: self.clock.now() >= until, passing=True, until=until, timeout=timeout, of=lambda: self.runs)
+
+        def arrived() -> bool:
+            return self.clock.now() >= until
+
+        await self._loop.until(arrived, lambda: self.runs, seconds=durations.seconds(timeout), passing=True, until=until)
 
     async def signal(self, signal: str, data: Any = None) -> str | None:
         """Send a signal; gives the id of the run that waited for it, or None."""
         run_id = waits.resume_by_signal(self._world, signal, data, self.clock.now())
-        self._changed()
+        self._loop.changed()
         await anyio.lowlevel.checkpoint()
         return run_id
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run; one that has ended stays as it is. Raises KeyError."""
         finalize.cancel(self._world, self.get(run_id), self.clock.now())
-        self._changed()
+        self._loop.changed()
         await anyio.lowlevel.checkpoint()
 
     def fault(self, where: str | Callable[[Request], bool], kind: RouteFault, *, times: int | None = 1) -> Fault:
@@ -282,110 +275,22 @@ class Server:
     def fault_call(self, kind: CallFault, *, when: Callable[[Call], bool] | None = None, times: int | None = 1) -> Fault:
         """Let something go wrong when the app is called, `times` times (None: always).
 
-        `kind` is "refuse" (the app cannot be reached), "lose" (its answer does not arrive), "forget" (the server forgets that it has made the call
-        and makes it anew, as after a crash of its own: with the next generation, and with the attempt that is stored) or "twice" (the call is
-        delivered twice at once). `when` says of a `Call` whether it is meant.
+        `kind` is "refuse" (the app cannot be reached), "lose" (its answer does not arrive), "forget" (the server dies with the answer and makes the
+        call anew, with the next generation and the attempt that the queue has stored), "overtake" (it does so while the first call is still under
+        way, so that what the first one does is stale) or "twice" (the call is delivered twice at once). `when` says of a `Call` whether it is meant.
         """
         return self._faults.add_call(kind, times, when or (lambda _: True))
-
-    # The loop
-
-    def _poke(self) -> None:
-        self._poked.set()
-
-    def _changed(self) -> None:
-        schedule.deliver(self._world, self.clock.now())
-        self._poke()
-
-    async def _until(
-        self,
-        done: Callable[[], bool],
-        *,
-        passing: bool,
-        timeout: Duration,
-        of: Callable[[], Sequence[ServerRun]],
-        until: float = math.inf,
-    ) -> None:
-        waiter = _Waiter(done, passing=passing, until=until)
-        self._waiters.append(waiter)
-        self._poke()
-        seconds = durations.seconds(timeout)
-        try:
-            with anyio.move_on_after(seconds) as scope:
-                await waiter.event.wait()
-        finally:
-            self._waiters.remove(waiter)
-        open_runs = [run for run in of() if not run.ended]
-        if waiter.stuck:
-            raise RunStuck("nothing is left that could bring it forward", [run.log(_SHOWN) for run in open_runs])
-        if scope.cancelled_caught and not waiter.event.is_set():
-            raise RunStuck(f"it took longer than {seconds:g} s", [run.log(_SHOWN) for run in open_runs])
-
-    async def _drive(self) -> None:
-        while True:
-            self._poked = anyio.Event()
-            while (job := self._world.queue.take(self.clock.now())) is not None:
-                self._busy += 1
-                self._tasks.start_soon(self._perform, job)
-            if not self._busy and not self._world.outbox:
-                self._rest()
-            if self._poked.is_set():
-                await anyio.lowlevel.checkpoint()
-                continue
-            await self._wait()
-
-    def _rest(self) -> None:
-        """Nothing is under way: tell who waited for that, or let time pass."""
-        for waiter in list(self._waiters):
-            if waiter.done():
-                waiter.event.set()
-        waiting = [waiter for waiter in self._waiters if not waiter.event.is_set() and waiter.passing]
-        soon = self._world.queue.next_at()
-        for waiter in waiting:
-            if soon is None and waiter.until == math.inf:
-                waiter.stuck = True
-                waiter.event.set()
-        if not isinstance(self.clock, VirtualClock):
-            return
-        limits = [waiter.until for waiter in waiting if not waiter.event.is_set()]
-        if self.clock.jumps:
-            limits.append(math.inf)
-        if limits:
-            target = min(math.inf if soon is None else soon, max(limits))
-            if self.clock.now() < target < math.inf:
-                self.clock.advance_to(target)
-
-    async def _wait(self) -> None:
-        soon = self._world.queue.next_at()
-        if isinstance(self.clock, VirtualClock):
-            await self._poked.wait()
-            return
-        ends = [waiter.until for waiter in self._waiters if waiter.until < math.inf]
-        times = [*ends] if soon is None else [soon, *ends]
-        with anyio.move_on_after(max(0.0, min(times) - self.clock.now()) if times else math.inf):
-            await self._poked.wait()
-
-    async def _perform(self, job: Job) -> None:
-        try:
-            await self._dispatcher.perform(job)
-        finally:
-            self._busy -= 1
-            self._poke()
 
     async def _respond(self, request: Request) -> Response | None:
         kind = self._faults.of_route(request)
         response: Response | None = None
-        self._busy += 1
-        try:
+        with self._loop.at_work():
             if kind in (None, "lose"):
                 response = self._api.respond(request, self.clock.now())
             elif kind not in ("refuse", "hang"):
                 response = _spoiled(kind)
             self._api.log(request, response, self.clock.now(), None if kind is None else f"injected fault: {kind}")
-            self._changed()
-        finally:
-            self._busy -= 1
-            self._poke()
+            self._loop.changed()
         if kind == "hang":
             await anyio.sleep_forever()
         return None if kind == "lose" else response

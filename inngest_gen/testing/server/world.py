@@ -54,9 +54,9 @@ class World:
 
     def enqueue(self, run: ServerRun, key: str, job: Job) -> bool:
         """Put a job of a run into the queue, unless its key was taken before."""
-        if key in run.keys or run.ended:
+        if key in run.book.keys or run.ended:
             return False
-        run.keys.add(key)
+        run.book.keys.add(key)
         job.run, job.key, job.id = run, key, short_hash(f"{run.id}:{key}")
         self.items[job.id] = job
         self.queue.put(job)

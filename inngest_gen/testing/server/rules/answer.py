@@ -60,7 +60,7 @@ class Turn:
     @property
     def last_attempt(self) -> bool:
         """Whether the job may not be tried again."""
-        return self.reply.no_retry or self.job.attempt + 1 >= self.run.max_attempts
+        return self.reply.no_retry or self.job.attempt + 1 >= self.run.book.max_attempts
 
     def saved(self, op: Op, memo: str, *, suffix: str = "") -> None:
         """Memoize a step and let the function be asked again, unless its group has members that are still open."""
@@ -113,18 +113,18 @@ def _restart(turn: Turn) -> None:
 def _handle_ops(turn: Turn) -> Answered:
     run, ops = turn.run, turn.reply.ops
     steps = [op for op in ops if not op.lazy]
-    version = run.version
-    if run.version == -1:
-        run.version = turn.reply.version
+    version = run.book.version
+    if run.book.version == -1:
+        run.book.version = turn.reply.version
     if len(steps) > 1 and not turn.request.plan_only:
-        run.plan_only = True
+        run.book.plan_only = True
     if len(ops) > _STEPS:
         raise EarlyFailure("InngestErrFunctionOverflowed", f"The function run exceeded the step limit of {_STEPS} steps.")
     known = turn.reply.version if version == -1 else version
     if len(steps) > 1 and known >= 2 and any(op.op in PLANNED for op in ops):
         ids = sorted(op.id for op in steps)
         turn.group = hashlib.sha1("\0".join([run.id, *ids]).encode(), usedforsecurity=False).hexdigest()[:16]
-        run.pending = {op.id for op in steps}
+        run.book.pending = {op.id for op in steps}
     for urgent in (True, False):
         failures = [_handle(turn, op) for op in ops if (op.op in PRIORITY) is urgent]
         failure = next((one for one in failures if one is not None), None)
@@ -245,7 +245,7 @@ def conclude(world: World, job: Job, failure: Failure | None, now: float) -> Non
     if failure is None or run.ended:
         world.items.pop(job.id, None)
         return
-    if failure.never or job.attempt + 1 >= run.max_attempts:
+    if failure.never or job.attempt + 1 >= run.book.max_attempts:
         world.items.pop(job.id, None)
         note(run, f"the last attempt failed and nothing is left to bring the run forward: {failure.reason}")
         return

@@ -52,7 +52,7 @@ def _wake(run: ServerRun, job: Job, now: float) -> bool:
     waiting = memoize(run, job.outgoing, job.name or job.outgoing, "Sleep", "null", now)
     if waiting and not job.race:
         return False
-    unplan(run, run.version, plan_only=run.plan_only)
+    unplan(run, run.book.version, plan_only=run.book.plan_only)
     return True
 
 

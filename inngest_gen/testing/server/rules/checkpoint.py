@@ -39,7 +39,7 @@ def checkpoint(world: World, run: ServerRun | None, body: Any, now: float) -> No
     if any(op.op not in SYNC for op in ops):
         raise Refused(400, "cannot checkpoint async steps")
     _check_dispatch(world, body)
-    if run.state_bytes + sum(len(output(op).encode()) for op in ops if op.op in ("Step", "StepRun")) > STATE_BYTES:
+    if run.book.state_bytes + sum(len(output(op).encode()) for op in ops if op.op in ("Step", "StepRun")) > STATE_BYTES:
         raise Refused(413, "run state size limit exceeded: state overflowed")
     for op in ops:
         _store(run, op, now)

@@ -29,12 +29,12 @@ def add(run: ServerRun, op: Op) -> None:
     if len(run.defers) >= MOST:
         note(run, f"defer {label!r} is rejected and not kept: a run has at most {MOST} (per_run_count)")
         return
-    if reason is None and run.defer_bytes + size > INPUT_BYTES:
+    if reason is None and run.book.defer_bytes + size > INPUT_BYTES:
         reason = "aggregate_size"
     entry = DeferEntry(hash=op.id, id=label, function=slug, status="rejected" if reason else "after_run", reason=reason)
     if reason is None:
         entry.input, entry.input_bytes, entry.meta = given, size, meta
-        run.defer_bytes += size
+        run.book.defer_bytes += size
     else:
         note(run, f"defer {label!r} is rejected: {reason}")
     run.defers[op.id] = entry
@@ -61,6 +61,6 @@ def abort(run: ServerRun, op: Op) -> bool:
         note(run, f"error handling defer abort: nothing to abort for {op.label!r}")
         return False
     entry.status = "aborted"
-    run.defer_bytes -= entry.input_bytes
+    run.book.defer_bytes -= entry.input_bytes
     entry.input, entry.input_bytes = None, 0
     return True

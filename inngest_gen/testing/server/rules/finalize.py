@@ -90,9 +90,9 @@ def _publish_deferred(world: World, run: ServerRun, entry: DeferEntry, now: floa
     entry.event_id = deterministic(ulid_millis(run.id), f"defer-event:{run.id}:{entry.hash}")
     own = {
         "fn_slug": entry.function,
-        "parent_app_id": run.app_id,
+        "parent_app_id": run.book.app_id,
         "parent_defer_span": world.ids.span("00"),
-        "parent_fn_id": run.function_id,
+        "parent_fn_id": run.book.function_id,
         "parent_fn_slug": run.function,
         "parent_run_id": run.id,
     }

@@ -33,21 +33,21 @@ def memoize(run: ServerRun, hash: str, label: str, op: str, memo: str, now: floa
         note(run, f"step {label!r} is memoized already; the first result stays")
     elif not run.ended:
         run.steps[hash] = StepEntry(hash=hash, id=label, op=op, memo=memo, at=now)
-        run.state_bytes += len(memo.encode())
-    run.pending.discard(hash)
-    return bool(run.pending)
+        run.book.state_bytes += len(memo.encode())
+    run.book.pending.discard(hash)
+    return bool(run.book.pending)
 
 
 def check_state(run: ServerRun, memo: str) -> None:
     """Raise EarlyFailure if a result would be too much for the run's state."""
-    if run.state_bytes + len(memo.encode()) > STATE_BYTES:
+    if run.book.state_bytes + len(memo.encode()) > STATE_BYTES:
         raise EarlyFailure("InngestErrStateOverflowed", f"The function run exceeded the state size limit of {STATE_BYTES} bytes.")
 
 
 def unplan(run: ServerRun, version: int, *, plan_only: bool) -> None:
     """Let steps be run as they are found again, now that a group is over. `version` and `plan_only` are as the call was sent."""
     if version >= 2 and plan_only:
-        run.plan_only = False
+        run.book.plan_only = False
 
 
 def ask_again(world: World, run: ServerRun, hash: str, now: float, *, race: bool, group: str | None, suffix: str = "") -> None:

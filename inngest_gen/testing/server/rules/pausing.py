@@ -104,8 +104,8 @@ def _invoke(world: World, pause: Pause, op: Op, now: float) -> None:
         "gid": world.ids.uuid(),
         "isr": world.ids.span("01"),
         "name": op.label,
-        "source_app_id": run.app_id,
-        "source_fn_id": run.function_id,
+        "source_app_id": run.book.app_id,
+        "source_fn_id": run.book.function_id,
         "source_fn_v": 1,
         "tc": {
             "ctx": {"sid": world.ids.hex(16), "traceparent": f"00-{world.ids.hex(32)}-{world.ids.hex(16)}-01"},

@@ -11,7 +11,7 @@ from inngest_gen.testing.server.event import OWN
 from inngest_gen.testing.server.job import Job
 from inngest_gen.testing.server.registration import Function
 from inngest_gen.testing.server.rules import finalize, waits
-from inngest_gen.testing.server.run import ServerRun
+from inngest_gen.testing.server.run import Book, ServerRun
 from inngest_gen.testing.server.world import Pause, World
 
 __all__ = ["deliver"]
@@ -55,12 +55,10 @@ def _start(world: World, function: Function, event: Mapping[str, Any], now: floa
     run = ServerRun(
         id=world.ids.ulid(now),
         function=function.slug,
-        function_id=function.id,
-        app_id=world.apps[function.app].id,
         events=[event],
         created_at=now,
         parent_id=parent,
-        max_attempts=function.retries + 1,
+        book=Book(function_id=function.id, app_id=world.apps[function.app].id, max_attempts=function.retries + 1),
     )
     world.started[key] = (run.id, now)
     world.runs[run.id] = run

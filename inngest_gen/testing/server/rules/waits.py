@@ -80,7 +80,7 @@ def _end(world: World, pause: Pause, memo: Any, suffix: str, now: float) -> None
     if pause.hash in run.steps:
         note(run, f"step {pause.id!r} was resolved before")
         return
-    version, plan_only = run.version, run.plan_only
+    version, plan_only = run.book.version, run.book.plan_only
     waiting = memoize(run, pause.hash, pause.id, pause.op, canonical(memo), now)
     if not waiting or pause.race:
         unplan(run, version, plan_only=plan_only)
