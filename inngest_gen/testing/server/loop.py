@@ -110,22 +110,25 @@ class Loop:
                 await self._wait()
 
     def _rest(self) -> None:
-        for waiter in self._waiters:
-            if waiter.done():
-                waiter.event.set()
-        waiting = [waiter for waiter in self._waiters if waiter.passing and not waiter.event.is_set()]
+        """Nothing is under way: tell who waited for that, or let time pass."""
         soon = self._world.queue.next_at()
-        for waiter in waiting:
-            if soon is None and waiter.until == math.inf:
-                waiter.stuck = True
+        virtual = self._clock if isinstance(self._clock, VirtualClock) else None
+        jumping = virtual is not None and virtual.jumps and soon is not None
+        for waiter in self._waiters:
+            # A clock that jumps is at rest when there is nowhere to jump to.
+            if waiter.done() and (waiter.passing or not jumping):
                 waiter.event.set()
-        limits = [waiter.until for waiter in waiting if not waiter.event.is_set()]
-        if isinstance(self._clock, VirtualClock):
-            if self._clock.jumps:
-                limits.append(math.inf)
-            target = min(math.inf if soon is None else soon, max(limits, default=-math.inf))
-            if self._clock.now() < target < math.inf:
-                self._clock.advance_to(target)
+        limits = [math.inf] if jumping else []
+        for waiter in self._waiters:
+            if waiter.passing and not waiter.event.is_set():
+                waiter.stuck = soon is None and waiter.until == math.inf
+                if waiter.stuck:
+                    waiter.event.set()
+                else:
+                    limits.append(waiter.until)
+        target = min(math.inf if soon is None else soon, max(limits, default=-math.inf))
+        if virtual is not None and virtual.now() < target < math.inf:
+            virtual.advance_to(target)
 
     async def _wait(self) -> None:
         seconds = math.inf

@@ -86,6 +86,7 @@ class Server:
             signing_key=signing_key,
             most_calls=max_calls,
         )
+        self._apps: dict[str, ASGIApp] = {}
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     # Life
@@ -182,9 +183,11 @@ class Server:
         return fresh[0]
 
     def _mount(self, app: ASGIApp, path: str) -> str:
-        host = f"{len(self._clients) + 1}{HOSTS}"
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        self._clients[host] = self._new_client(transport)
+        host = next((host for host, one in self._apps.items() if one is app), None)
+        if host is None:
+            host = f"{len(self._apps) + 1}{HOSTS}"
+            self._apps[host] = app
+            self._clients[host] = self._new_client(httpx.ASGITransport(app=app, raise_app_exceptions=False))
         return f"http://{host}{path}"
 
     def _take_in_band(self, url: str, response: httpx.Response) -> App:

@@ -1,0 +1,114 @@
+"""Laws: whatever an app answers, the server goes on; whatever comes over the API, it answers."""
+
+import contextlib
+import json
+import re
+from typing import Any
+
+import anyio
+import httpx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inngest_gen.errors import RunStuck
+from inngest_gen.testing import Server
+from inngest_gen.testing.server.api import ROUTES
+from inngest_gen.testing.server.opcode import OPCODES
+from tests.testing.server.scripted import Answer, post, sha, start
+
+EXAMPLES = settings().max_examples // 4
+"""Each starts a server."""
+
+names = st.sampled_from("abc")
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["data", "id", "op", "opts", "name", "input", "x"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+texts = st.sampled_from(
+    ["1s", "1h", "", "soon", "2020-01-01T00:00:00Z", "paid", "event.data.x == async.data.x", "app-go", "door", "race", "replace"]
+)
+opts = st.fixed_dictionaries(
+    {},
+    optional={
+        "timeout": texts,
+        "if": texts,
+        "event": texts,
+        "signal": texts,
+        "conflict": texts,
+        "duration": texts,
+        "function_id": texts,
+        "payload": json_values,
+        "fn_slug": texts,
+        "input": json_values,
+        "meta": json_values,
+        "target_hashed_id": names.map(sha),
+        "parallelMode": texts,
+        "url": st.just("http://127.0.0.1:1/"),
+    },
+)
+ops = st.builds(
+    lambda op, name, opts, data: {
+        "op": op,
+        "id": sha(name),
+        "name": name,
+        "opts": opts,
+        "data": data,
+        "error": {"name": "E", "message": "m"},
+    },
+    st.sampled_from(sorted(OPCODES)),
+    names,
+    opts,
+    json_values,
+)
+headers = st.fixed_dictionaries(
+    {}, optional={"x-inngest-no-retry": st.sampled_from(["true", "false"]), "retry-after": st.sampled_from(["1", "soon", "9999999"])}
+)
+answers = st.builds(
+    Answer,
+    st.lists(ops, max_size=4) | json_values | st.binary(max_size=20),
+    st.sampled_from([None, 200, 201, 206, 206, 400, 500]),
+    headers,
+)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(answers, min_size=1, max_size=6))
+def test_whatever_an_app_answers_its_runs_end_or_are_told_to_be_stuck(script: list[Answer]) -> None:
+    async def main() -> None:
+        left = list(script)
+        async with Server(max_calls=20) as server:
+            await start(server, go=lambda call: left.pop(0) if left else "done")
+            with contextlib.suppress(RunStuck):
+                assert all(run.ended for run in await server.run({"name": "go"}))
+            for run in server.runs:
+                assert len(set(run.stack)) == len(run.stack)
+                assert [call.handled for call in run.calls] == [True] * len(run.calls)
+
+    anyio.run(main)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.sampled_from(sorted(ROUTES)), json_values | st.builds(lambda steps: {"steps": steps}, st.lists(ops | json_values, max_size=3)))
+def test_whatever_is_asked_is_answered(route: str, body: Any) -> None:
+    async def main() -> None:
+        async with Server() as server, httpx.AsyncClient(verify=False, trust_env=False) as client:
+            method, pattern = ROUTES[route]
+            path = re.sub(r"\(\?:.*|\(.*?\)", "01GQ3HTEZ01M7R8Z9PR1DMHDN1", pattern.pattern.replace("[01]", "1"))
+            answer = await client.request(method, server.url + path, json=body)
+            assert answer.status_code < 600
+            assert (await post(f"{server.url}/e/k", {"name": "still-there"})).status_code == 200
+
+    anyio.run(main)
+
+
+def test_hostile_json_is_answered() -> None:
+    async def main() -> None:
+        async with Server() as server:
+            for body in (b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b"[NaN]", json.dumps({"name": "\ud800"}).encode()):
+                assert (await post(f"{server.url}/e/k", body)).status_code in (200, 400)
+
+    anyio.run(main)
