@@ -190,7 +190,7 @@ class Api:
 
     def invoke(self, asked: _Asked) -> Response:
         value = asked.body
-        if not isinstance(value, Mapping):
+        if not isinstance(value, Mapping) or not isinstance(value.get("data") or {}, Mapping):
             raise _Refusal(400, "Unable to read post data request")
         try:
             carried = sessions.resolve(value.get("meta"))
@@ -240,7 +240,7 @@ class Api:
 
     def signals(self, asked: _Asked) -> Response:
         body = asked.body
-        if not isinstance(body, Mapping):
+        if not isinstance(body, Mapping) or not isinstance(body.get("signal", ""), str):
             raise _Refusal(400, "Invalid signal data")
         if not body.get("signal"):
             raise _Refusal(500, "Failed to receive signal")

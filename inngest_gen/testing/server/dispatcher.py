@@ -172,7 +172,8 @@ class Dispatcher:
 def _gateway_request(op: Op) -> tuple[str, str, dict[str, str], bytes]:
     opts = op.opts
     url, body = str(opts.get("url") or ""), opts.get("body")
-    headers = {str(name): str(value) for name, value in (opts.get("headers") or {}).items()}
+    given = opts.get("headers")
+    headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     if op.op == "Gateway":
         text = body if isinstance(body, str) else "" if body is None else canonical(body)
         return str(opts.get("method") or "POST"), url, headers, text.encode()

@@ -72,7 +72,7 @@ def _read(raw: Any) -> Op:
     if not isinstance(raw, Mapping):
         raise ValueError(f"error reading generator opcode response: cannot unmarshal {canonical(raw)[:40]} into an opcode")  # noqa: TRY004
     opcode = raw.get("op", "None")
-    if opcode not in OPCODES:
+    if not isinstance(opcode, str) or opcode not in OPCODES:
         raise ValueError(f"error reading generator opcode response: {opcode} does not belong to Opcode values")
     for key in ("id", "name", "displayName"):
         if raw.get(key) is not None and not isinstance(raw[key], str):

@@ -81,14 +81,22 @@ def read_app(payload: Any) -> App:
     name = payload.get("appName") or payload.get("appname") or ""  # Go's decoder does not mind the case
     if not name:
         raise Invalid(["App ID required"])
+    if not isinstance(name, str):
+        raise Invalid(["Invalid request: appName must be a string"])
     app_id = named_uuid(name)
     functions, problems = [], []
-    for raw in payload.get("functions") or ():
+    registered = payload.get("functions") or ()
+    if not isinstance(registered, Sequence) or isinstance(registered, str):
+        raise Invalid(["Invalid request: functions must be an array"])
+    for raw in registered:
+        shown = raw.get("id") if isinstance(raw, Mapping) else raw
         try:
             functions.append(_function(raw, name))
         except Invalid as invalid:
-            shown = raw.get("id") if isinstance(raw, Mapping) else raw
             problems += [f"function {shown}: {problem}" for problem in invalid.problems]
+        except (AttributeError, TypeError, ValueError) as error:
+            # Some field is of another type than the server's; which one hardly matters.
+            problems.append(f"function {shown}: Invalid request: {error}")
     slugs = [function.slug for function in functions]
     problems += [f"function {slug} is there twice" for slug in sorted({slug for slug in slugs if slugs.count(slug) > 1})]
     if problems:
@@ -96,8 +104,8 @@ def read_app(payload: Any) -> App:
     return App(
         name=name,
         id=app_id,
-        url=payload.get("url") or "",
-        sdk=payload.get("sdk") or "",
+        url=str(payload.get("url") or ""),
+        sdk=str(payload.get("sdk") or ""),
         functions=tuple(functions),
         payload=payload,
     )
@@ -108,6 +116,8 @@ def _function(raw: Any, app: str) -> Function:
         raise Invalid(["a function must be an object"])
     problems: list[str] = []
     slug, name = raw.get("id") or "", raw.get("name") or ""
+    if not isinstance(slug, str) or not isinstance(name, str):
+        raise Invalid(["id and name must be strings"])
     if not name:
         problems.append("A function name is required")
     steps = raw.get("steps") or {}

@@ -14,6 +14,7 @@ from inngest_gen.errors import RunStuck
 from inngest_gen.testing import Server
 from inngest_gen.testing.server.api import ROUTES
 from inngest_gen.testing.server.opcode import OPCODES
+from inngest_gen.testing.server.registration import Invalid, read_app
 from tests.testing.server.scripted import Answer, post, sha, start
 
 EXAMPLES = settings().max_examples // 4
@@ -48,6 +49,7 @@ opts = st.fixed_dictionaries(
         "target_hashed_id": names.map(sha),
         "parallelMode": texts,
         "url": st.just("http://127.0.0.1:1/"),
+        "headers": json_values,
     },
 )
 ops = st.builds(
@@ -77,7 +79,7 @@ answers = st.builds(
 
 @settings(max_examples=EXAMPLES)
 @given(st.lists(answers, min_size=1, max_size=6))
-def test_whatever_an_app_answers_its_runs_end_or_are_told_to_be_stuck(script: list[Answer]) -> None:
+def test_whatever_an_app_answers_its_runs_end_or_are_told_to_be_stuck(soak: bool, script: list[Answer]) -> None:
     async def main() -> None:
         left = list(script)
         async with Server(max_calls=20) as server:
@@ -91,9 +93,49 @@ def test_whatever_an_app_answers_its_runs_end_or_are_told_to_be_stuck(script: li
     anyio.run(main)
 
 
+registrations = st.fixed_dictionaries(
+    {"appName": json_values | st.just("app")},
+    optional={
+        "functions": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "id": st.just("app-x"),
+                    "name": st.just("x"),
+                    "steps": json_values | st.just({"step": {"name": "s", "runtime": {"url": "http://x"}}}),
+                },
+                optional=dict.fromkeys(
+                    [
+                        "triggers",
+                        "cancel",
+                        "concurrency",
+                        "batchEvents",
+                        "rateLimit",
+                        "debounce",
+                        "throttle",
+                        "singleton",
+                        "priority",
+                        "timeouts",
+                        "retries",
+                    ],
+                    json_values | st.lists(json_values, max_size=2),
+                ),
+            ),
+            max_size=2,
+        )
+        | json_values,
+    },
+)
+
+
+@given(registrations)
+def test_whatever_is_registered_is_taken_or_refused(soak: bool, registration: Any) -> None:
+    with contextlib.suppress(Invalid):
+        assert read_app(registration).name
+
+
 @settings(max_examples=EXAMPLES)
 @given(st.sampled_from(sorted(ROUTES)), json_values | st.builds(lambda steps: {"steps": steps}, st.lists(ops | json_values, max_size=3)))
-def test_whatever_is_asked_is_answered(route: str, body: Any) -> None:
+def test_whatever_is_asked_is_answered(soak: bool, route: str, body: Any) -> None:
     async def main() -> None:
         async with Server() as server, httpx.AsyncClient(verify=False, trust_env=False) as client:
             method, pattern = ROUTES[route]

@@ -90,13 +90,13 @@ def _wait_for_signal(world: World, pause: Pause, op: Op, now: float) -> None:
 def _invoke(world: World, pause: Pause, op: Op, now: float) -> None:
     run, payload = pause.run, op.opts.get("payload")
     function, timeout = _text(op, "function_id"), _text(op, "timeout")
-    if payload is not None and not isinstance(payload, Mapping):
-        raise ValueError("unable to parse invoke function opts: payload must be an object")
+    given: Any = {} if payload is None else payload
+    if not isinstance(given, Mapping) or not isinstance(given.get("data") or {}, Mapping):
+        raise ValueError("unable to parse invoke function opts: payload and its data must be objects")  # noqa: TRY004 - about the reply
     pause.expires = timespan.expiry(timeout, now) if timeout else now + timespan.YEAR_S
     pause.correlation = f"{run.id}.{op.id}"
-    carried = _sessions(payload)
+    carried = _sessions(given)
     ts = int(now * 1000)
-    given: Any = (payload or {}).get("data") or {}
     own = {
         "correlation_id": pause.correlation,
         "expire": int(pause.expires * 1000),
@@ -113,14 +113,20 @@ def _invoke(world: World, pause: Pause, op: Op, now: float) -> None:
         },
     }
     if waits.open_pause(world, pause):
-        version = (payload or {}).get("v") or ""
-        event = events.stored(events.INVOKED, {**given, OWN: own}, id=world.ids.ulid(now), ts=ts, sessions=carried, v=version)
+        event = events.stored(
+            events.INVOKED,
+            {**(given.get("data") or {}), OWN: own},
+            id=world.ids.ulid(now),
+            ts=ts,
+            sessions=carried,
+            v=str(given.get("v") or ""),
+        )
         world.publish(event)
 
 
-def _sessions(payload: Mapping[str, Any] | None) -> dict[str, str]:
+def _sessions(payload: Mapping[str, Any]) -> dict[str, str]:
     try:
-        return sessions.resolve((payload or {}).get("meta"))
+        return sessions.resolve(payload.get("meta"))
     except ValueError as invalid:
         raise ValueError(f"invalid step.invoke sessions: {invalid}") from None
 
