@@ -35,7 +35,7 @@ from inngest_gen.intents.http import Model, Response
 from inngest_gen.intents.intent import Flow, Id, Intent
 from inngest_gen.intents.step import Step
 from inngest_gen.middleware.info import DeferInput, FunctionInput, Registration, ReplyInfo, RequestInfo, RunInfo, StepInfo
-from inngest_gen.middleware.middleware import Middleware
+from inngest_gen.middleware.middleware import Middleware, Next
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
 from inngest_gen.options.settings import Limits
@@ -96,6 +96,7 @@ __all__ = [
     "MiddlewareError",
     "MisuseError",
     "Model",
+    "Next",
     "NonDeterminismError",
     "NonRetriableError",
     "NotJSON",

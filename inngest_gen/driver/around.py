@@ -28,7 +28,15 @@ class _Handler:
     def __await__(self) -> Generator[Any, Any, Any]:
         if not self._around.running:
             raise MisuseError("next() was awaited in another task: a wrap_function hook awaits it itself")
-        return (yield _HERE)
+        error, value = yield _HERE
+        if error is not None:
+            # Raised here, not thrown in from outside: a GeneratorExit that is thrown into a coroutine closes what it awaits, and a `finally` in
+            # there could not await (PEP 380).
+            try:
+                raise error
+            finally:
+                del error  # this frame is in its traceback
+        return value
 
 
 class Around:
@@ -51,12 +59,12 @@ class Around:
 
     async def enter(self) -> Any:
         """Run the hooks up to the handler. If they end before (`entered` is False then), gives their result or raises their error."""
-        return await self._run(None, None)
+        return await self._run(None)
 
     async def leave(self, error: BaseException | None, value: Any) -> Any:
         """Run the hooks to their end with the handler's error or result; gives theirs, or raises their error."""
         self.entered = False
-        return await self._run(error, value)
+        return await self._run((error, value))
 
     async def close(self) -> None:
         """End the hooks without the handler's result."""
@@ -76,8 +84,9 @@ class Around:
             pass
 
     @types.coroutine
-    def _run(self, error: BaseException | None, value: Any) -> Generator[Any, Any, Any]:
+    def _run(self, value: Any) -> Generator[Any, Any, Any]:
         coroutine = self._coroutine
+        error: BaseException | None = None
         try:
             while True:
                 self.running = True

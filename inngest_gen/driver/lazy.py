@@ -219,7 +219,9 @@ class LazyBuffer:
             given = DeferInput(id=defer.id, function=slug, run_id=self.run_id, data=jsonvalue.decode(data), meta=meta)
             changed = await self.chain.defer_input(given)
             if changed.data is not given.data:
-                data = _json_object(changed.data, defer)
+                data = jsonvalue.encode(changed.data, f"the data that a transform_defer_input hook gave defer {defer.id!r}")
+                if not data.startswith(b"{"):
+                    raise MisuseError(f"a transform_defer_input hook gave defer {defer.id!r} data that is no JSON object")
             if changed.meta is not meta:
                 meta = None if changed.meta is None else checked_meta(changed.meta)
         return self._keep(defer, hash, slug, data, meta)
@@ -268,15 +270,11 @@ async def _checked(schema: Schema, data: object) -> Any:
 
 def _encoded(defer: Defer, value: object) -> tuple[bytes, Mapping[str, Any] | None]:
     """Give a defer's checked data as JSON, and its meta. Raises NotJSON, MisuseError."""
-    data = _json_object(value, defer)
-    return data, None if defer.meta is None else checked_meta(defer.meta)
-
-
-def _json_object(value: object, defer: Defer) -> bytes:
     data = jsonvalue.encode(value, f"the data of defer {defer.id!r}")
+    meta = None if defer.meta is None else checked_meta(defer.meta)
     if not data.startswith(b"{"):
         raise MisuseError("its data must become a JSON object")
-    return data
+    return data, meta
 
 
 def checked_meta(meta: object) -> Mapping[str, Any]:

@@ -10,11 +10,15 @@ import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from typing_extensions import TypeVar
+
 from inngest_gen.event import Event
 from inngest_gen.middleware.info import DeferInput, FunctionInput, Registration, ReplyInfo, RequestInfo, RunInfo, StepInfo
 
-Next = Callable[[], Awaitable[Any]]
-"""What a `wrap_*` hook awaits, once, to go on."""
+R = TypeVar("R", default=Any)
+
+Next = Callable[[], Awaitable[R]]
+"""What a `wrap_*` hook awaits, once, to go on: `next: ig.Next`, or with what it gives, `ig.Next[list[str]]`."""
 
 _HOOK_PREFIXES: Final = ("on_", "wrap_", "transform_", "restore_")
 
@@ -40,10 +44,9 @@ class Middleware:
     def on_register(self, registration: Registration) -> None:
         """Look at where this middleware is declared; an error raised here fails the declaration. Called on an instance made for it."""
 
-    async def wrap_request(self, request: RequestInfo, next: Next) -> ReplyInfo:  # noqa: ARG002
+    async def wrap_request(self, request: RequestInfo, next: Next[ReplyInfo]) -> ReplyInfo:  # noqa: ARG002
         """Stand around the answer to a call of an Inngest server; `await next()` gives the reply. Never called by the embedded engine."""
-        reply: ReplyInfo = await next()
-        return reply
+        return await next()
 
     def restore_defer_input(self, defer: DeferInput) -> DeferInput | Awaitable[DeferInput]:
         """Undo in a deferred function what `transform_defer_input` did in the run that deferred it."""
@@ -106,10 +109,9 @@ class Middleware:
         """Change the events that `app.send` or `step.send_event` sends."""
         return events
 
-    async def wrap_send_event(self, events: Sequence[Event], next: Next) -> list[str]:  # noqa: ARG002
+    async def wrap_send_event(self, events: Sequence[Event], next: Next[list[str]]) -> list[str]:  # noqa: ARG002
         """Stand around the sending of events; `await next()` gives their ids."""
-        ids: list[str] = await next()
-        return ids
+        return await next()
 
 
 HOOKS: Final[frozenset[str]] = frozenset(name for name in vars(Middleware) if name.startswith(_HOOK_PREFIXES))

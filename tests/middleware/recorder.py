@@ -31,7 +31,7 @@ def recorder(log: list[str], name: str = "") -> type[ig.Middleware]:
         async def on_run_start(self, run: ig.RunInfo) -> None:
             note("on_run_start")
 
-        async def wrap_function(self, run: ig.RunInfo, next: Any) -> Any:
+        async def wrap_function(self, run: ig.RunInfo, next: ig.Next) -> Any:
             note("wrap_function: before")
             try:
                 result = await next()
@@ -51,7 +51,7 @@ def recorder(log: list[str], name: str = "") -> type[ig.Middleware]:
         def on_step_start(self, step: ig.StepInfo) -> None:
             note(f"on_step_start {step.id}")
 
-        async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+        async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
             note(f"wrap_step {step.id} {_state(step)}: before")
             try:
                 result = await next()
@@ -81,9 +81,9 @@ def recorder(log: list[str], name: str = "") -> type[ig.Middleware]:
             note(f"transform_send_event {[event.name for event in events]}")
             return events
 
-        async def wrap_send_event(self, events: Sequence[ig.Event], next: Any) -> list[str]:
+        async def wrap_send_event(self, events: Sequence[ig.Event], next: ig.Next[list[str]]) -> list[str]:
             note("wrap_send_event: before")
-            ids: list[str] = await next()
+            ids = await next()
             note("wrap_send_event: after")
             return ids
 

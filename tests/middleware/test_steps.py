@@ -27,7 +27,7 @@ def echo(value: Any) -> Any:
 class Doubles(ig.Middleware):
     """Doubles what a body gives before it is recorded, and takes one from it on its way to the handler."""
 
-    async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+    async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
         value = await next()
         return value - 1 if step.memoized else value * 2
 
@@ -65,7 +65,7 @@ class TestWrapStep:
         seen: list[tuple[bool, Any]] = []
 
         class Moves(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 value = await next()
                 seen.append((step.memoized, value))
                 return {**value, "y": value["y"] + 1}
@@ -86,7 +86,7 @@ class TestWrapStep:
 
     async def test_what_cannot_become_json_fails_the_attempt_and_names_the_step(self, path: pathlib.Path) -> None:
         class Odd(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 await next()
                 return {1, 2}
 
@@ -105,7 +105,7 @@ class TestWrapStep:
         seen: dict[str, Any] = {}
 
         class Sees(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 assert step.memoized
                 seen[step.kind] = await next()
                 return seen[step.kind]
@@ -135,7 +135,7 @@ class TestWrapStep:
 
     async def test_an_awaited_event_passes_as_json(self, path: pathlib.Path) -> None:
         class Renames(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 value = await next()
                 return {**value, "data": {"changed": value["data"]}} if step.kind == "step.wait_for_event" else value
 
@@ -152,7 +152,7 @@ class TestWrapStep:
 
     async def test_an_error_of_a_body_may_be_swallowed_before_it_is_recorded(self, path: pathlib.Path) -> None:
         class Forgives(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 try:
                     return await next()
                 except ZeroDivisionError:
@@ -172,7 +172,7 @@ class TestWrapStep:
         tried: list[int] = []
 
         class GivesUp(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 try:
                     return await next()
                 except ZeroDivisionError as error:
@@ -193,7 +193,7 @@ class TestWrapStep:
 
     async def test_a_recorded_error_may_be_turned_into_a_value_each_time_it_comes(self, path: pathlib.Path) -> None:
         class Softens(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 try:
                     return await next()
                 except ig.StepError as error:
@@ -230,7 +230,7 @@ class TestWrapStep:
         calls: list[int] = []
 
         class Fails(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 value = await next()
                 if not step.memoized and step.attempt == 0:
                     raise ConnectionError("the key server is away")
@@ -250,7 +250,7 @@ class TestWrapStep:
 
     async def test_a_body_is_not_run_where_next_is_not_called(self, path: pathlib.Path) -> None:
         class Caches(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 return await next() if step.memoized else "cached"
 
         app = ig.App("shop", middleware=[Caches])
@@ -263,7 +263,7 @@ class TestWrapStep:
 
     async def test_a_second_next_is_refused(self, path: pathlib.Path) -> None:
         class Twice(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 await next()
                 return await next()
 
@@ -279,7 +279,7 @@ class TestWrapStep:
 
     async def test_a_sync_one_that_gives_no_awaitable_is_refused(self, path: pathlib.Path) -> None:
         class Sync(ig.Middleware):
-            def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 return 1
 
         app = ig.App("shop", middleware=[Sync])
@@ -294,7 +294,7 @@ class TestWrapStep:
 
     async def test_it_may_wait_while_results_are_replayed(self, path: pathlib.Path) -> None:
         class Waits(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 await anyio.sleep(0)
                 value = await next()
                 await anyio.lowlevel.checkpoint()
@@ -315,7 +315,7 @@ class TestWrapStep:
 
     async def test_a_timeout_of_the_step_is_that_of_its_body(self, path: pathlib.Path) -> None:
         class Slow(ig.Middleware):
-            async def wrap_step(self, step: ig.StepInfo, next: Any) -> Any:
+            async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
                 await anyio.sleep(0.05)
                 return await next()
 
