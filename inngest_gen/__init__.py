@@ -8,6 +8,7 @@ from inngest_gen.app.app import App
 from inngest_gen.app.context import Context, DeferContext, defer
 from inngest_gen.app.function import DeferredFunction, Function
 from inngest_gen.errors import (
+    ApiError,
     ConfigError,
     DeferError,
     EngineError,
@@ -64,6 +65,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ApiError",
     "App",
     "Batch",
     "CancelOn",

@@ -13,6 +13,7 @@
     |- DecryptionError         data that EncryptionMiddleware cannot or must not read (also a ValueError)
     |- ConfigError             an app or function declared wrongly (also a ValueError)
     |- RecordingError          a file that is no recording, or damaged, or of a later version (also a ValueError)
+    |- ApiError                the Inngest server did not answer, or refused what was asked of it
     |- EngineError             the embedded engine cannot do what was asked
     |  |- EngineLocked         another engine has the file open
     |  |- StoreError           the database is full, locked, corrupt or from a newer version
@@ -32,6 +33,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 __all__ = [
+    "ApiError",
     "ConfigError",
     "DecryptionError",
     "DeferError",
@@ -232,6 +234,25 @@ class ConfigError(InngestGenError, ValueError):
 
 class RecordingError(InngestGenError, ValueError):
     """A recording that cannot be read, or a path to redact that no value of it has; the message says where and what to do."""
+
+
+class ApiError(InngestGenError):
+    """The Inngest server did not answer, or refused what was asked of it.
+
+    `what` says what that was ("sending 2 events"), `url` where the server is, `reason` what came of it. `status` is the HTTP status of the reply,
+    or None if there was none; `hint` says what to do, where that is known.
+    """
+
+    def __init__(self, what: str, url: str, reason: str, *, status: int | None = None, hint: str | None = None) -> None:
+        super().__init__(what, url, reason)
+        self.what: str = what
+        self.url: str = url
+        self.reason: str = reason
+        self.status: int | None = status
+        self.hint: str | None = hint
+
+    def __str__(self) -> str:
+        return f"{self.what} at {self.url} failed ({self.reason})" + (f": {self.hint}" if self.hint else "")
 
 
 class EngineError(InngestGenError):

@@ -21,6 +21,7 @@ from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Defer, DeferHandle
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.middleware.info import DeferInput
+from inngest_gen.sessions import checked_sessions
 
 DEFERS_PER_RUN = 20
 INPUT_BYTES = 4 * 1024 * 1024
@@ -250,7 +251,7 @@ class LazyBuffer:
                 function=slug,
                 data=data,
                 meta=meta,
-                experiment=defer.experiment,
+                experiment=_experiment(defer),
                 step=self.step,
             )
         return DeferHandle(defer.id, hash, slug, active=True)
@@ -269,26 +270,29 @@ async def _checked(schema: Schema, data: object) -> Any:
 
 
 def _encoded(defer: Defer, value: object) -> tuple[bytes, Mapping[str, Any] | None]:
-    """Give a defer's checked data as JSON, and its meta. Raises NotJSON, MisuseError."""
+    """Give a defer's checked data as JSON, and its meta. Raises InngestGenError for what of it cannot be sent, its experiment too."""
     data = jsonvalue.encode(value, f"the data of defer {defer.id!r}")
     meta = None if defer.meta is None else checked_meta(defer.meta)
     if not data.startswith(b"{"):
         raise MisuseError("its data must become a JSON object")
+    _experiment(defer)
     return data, meta
 
 
+def _experiment(defer: Defer) -> Any:
+    if defer.experiment is None:
+        return None
+    return jsonvalue.decode(jsonvalue.encode(defer.experiment, f"the experiment of defer {defer.id!r}"))
+
+
 def checked_meta(meta: object) -> Mapping[str, Any]:
-    """Check a defer's meta: a JSON object of at most 32 KiB whose `sessions` hold strings, numbers or None. Raises InngestGenError."""
+    """Check a defer's meta: a JSON object of at most 32 KiB; its `sessions`, where it has them, become text. Raises InngestGenError."""
     if not isinstance(meta, Mapping):
         raise MisuseError(f"meta must be a JSON object (a dict), not {type(meta).__name__}")
-    sessions = meta.get("sessions")
-    if sessions is not None:
-        if not isinstance(sessions, Mapping):
-            raise MisuseError(f"meta.sessions must be a dict, not {type(sessions).__name__}")
-        for key, value in sessions.items():
-            if isinstance(value, bool) or not (value is None or isinstance(value, (str, int, float))):
-                raise MisuseError(f"meta.sessions[{key!r}] must be a string or number, not {type(value).__name__}")
-    encoded = jsonvalue.encode(dict(meta), "meta")
+    meta = dict(meta)
+    if "sessions" in meta:
+        meta["sessions"] = checked_sessions(meta["sessions"], "meta.sessions")
+    encoded = jsonvalue.encode(meta, "meta")
     if len(encoded) > META_BYTES:
         raise MisuseError(f"meta has {len(encoded):,} bytes, the limit is {META_BYTES:,}")
     result: dict[str, Any] = json.loads(encoded)

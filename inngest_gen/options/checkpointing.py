@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from inngest_gen.durations import Duration, seconds
@@ -35,14 +36,15 @@ class Checkpointing:
                 raise ConfigError(f"Checkpointing.{name} must be longer than 0; None {none}")
 
     @property
-    def interval(self) -> float | None:
+    def max_interval_s(self) -> float | None:
         """`max_interval` in seconds, or None."""
         return _length("max_interval", self.max_interval)
 
     @property
-    def runtime(self) -> float | None:
-        """`max_runtime` in seconds, or None."""
-        return _length("max_runtime", self.max_runtime)
+    def max_runtime_s(self) -> float:
+        """`max_runtime` in seconds, infinity for None."""
+        length = _length("max_runtime", self.max_runtime)
+        return math.inf if length is None else length
 
 
 def _length(name: str, value: Duration | None) -> float | None:

@@ -7,37 +7,14 @@ bodies of its own and is not here yet.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from inngest_gen.protocol.call import WireCall
 from inngest_gen.protocol.ops import WireOp
 
-__all__ = ["Verdict", "checkpoint_body", "checkpoint_path", "checkpoint_verdict"]
-
-_OVER = frozenset({408, 425, 429})
-"""Refusals that a later attempt may not meet."""
-
-
-class Verdict(Enum):
-    """What a server's reply to a checkpoint means.
-
-    `TAKEN`: it has the steps. `STALE`: it has dispatched the run anew, so this call must stop at once (409, F13). `AGAIN`: another attempt may
-    succeed. `REFUSED`: none will; the steps go with the reply.
-    """
-
-    TAKEN = "taken"
-    STALE = "stale"
-    AGAIN = "again"
-    REFUSED = "refused"
-
-
-def checkpoint_path(run_id: str) -> str:
-    """Give the path below the API's origin to which a run's checkpoints are posted."""
-    return f"/v1/checkpoint/{quote(run_id, safe='')}/async"
+__all__ = ["checkpoint_body"]
 
 
 def checkpoint_body(call: WireCall, steps: Sequence[WireOp], *, started: float, now: float) -> bytes:
@@ -52,12 +29,3 @@ def checkpoint_body(call: WireCall, steps: Sequence[WireOp], *, started: float, 
         body["generation_id"] = call.generation_id
     body |= {"request_started_at": int(started * 1000), "steps": steps, "ts": int(now * 1000)}
     return orjson.dumps(body)
-
-
-def checkpoint_verdict(status: int) -> Verdict:
-    """Say what the HTTP status of a reply means. A redirect is no answer of an API's."""
-    if 200 <= status < 300:
-        return Verdict.TAKEN
-    if status == 409:
-        return Verdict.STALE
-    return Verdict.AGAIN if status >= 500 or status in _OVER else Verdict.REFUSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Final
 
-__all__ = ["LANGUAGE", "NAME", "SDK", "VERSION"]
+__all__ = ["CAPABILITIES", "LANGUAGE", "NAME", "SDK", "VERSION"]
 
 NAME: Final = "inngest-gen"
 try:
@@ -15,3 +15,6 @@ except metadata.PackageNotFoundError:  # run from a source tree that was not ins
 SDK: Final = f"{NAME}:v{VERSION}"
 """The headers `X-Inngest-SDK` and `User-Agent` (SDK_SPEC 4.1.1)."""
 LANGUAGE: Final = "py"
+"""The language's name among Inngest's SDKs."""
+CAPABILITIES: Final = {"in_band_sync": "v1", "trust_probe": "v1"}
+"""What this SDK can do, by the names and versions of SDK_SPEC 4.5. No "connect": that is announced by a worker that connects."""

@@ -145,7 +145,7 @@ class TestShipping:
         await shell.run()
         [add] = shell.record.adds.values()
         assert (add.id, add.name) == ("d", "Shown")
-        assert add.meta == {"sessions": {"a": "x", "b": None, "c": 2}}
+        assert add.meta == {"sessions": {"a": "x", "b": None, "c": "2"}}
         assert add.experiment == {"v": 1}
 
 
@@ -405,7 +405,17 @@ class TestSchemas:
 class TestMeta:
     @pytest.mark.parametrize(
         "meta",
-        [[1], 3, "x", {"sessions": 1}, {"sessions": {"a": {}}}, {"sessions": {"a": True}}, {"x": {1}}, {"big": "x" * lazy.META_BYTES}],
+        [
+            [1],
+            3,
+            "x",
+            {"sessions": 1},
+            {"sessions": {"a": {}}},
+            {"sessions": {"a": True}},
+            {"sessions": dict.fromkeys("abcdef", "x")},
+            {"x": {1}},
+            {"big": "x" * lazy.META_BYTES},
+        ],
     )
     async def test_bad_meta_skips_the_defer(self, meta: Any) -> None:
         async def handler(ctx: ig.Context) -> ig.Flow:
@@ -416,6 +426,16 @@ class TestMeta:
         assert (await shell.run()).value == "fine"
         assert shell.record.scheduled() == []
         assert "meta" in shell.record.rejected[0].reason
+
+    async def test_an_experiment_that_is_no_json_skips_the_defer(self) -> None:
+        async def handler(ctx: ig.Context) -> ig.Flow:
+            yield ctx.defer("d", note, {}, experiment={"x": {1}})
+            yield ig.Done("fine")
+
+        shell = Shell(handler)
+        assert (await shell.run()).value == "fine"
+        assert shell.record.scheduled() == []
+        assert "experiment" in shell.record.rejected[0].reason
 
 
 class TestLimits:

@@ -35,8 +35,8 @@ def test_a_failure_handler_checkpoints_as_its_function_does() -> None:
 
 
 def test_durations_are_given_in_seconds() -> None:
-    assert (ig.Checkpointing(max_interval="1m").interval, ig.Checkpointing().interval) == (60, None)
-    assert (ig.Checkpointing().runtime, ig.Checkpointing(max_runtime=None).runtime) == (10, None)
+    assert (ig.Checkpointing(max_interval="1m").max_interval_s, ig.Checkpointing().max_interval_s) == (60, None)
+    assert (ig.Checkpointing().max_runtime_s, ig.Checkpointing(max_runtime=None).max_runtime_s) == (10, float("inf"))
 
 
 @pytest.mark.parametrize(

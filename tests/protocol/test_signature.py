@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from inngest_gen.errors import ConfigError
+from inngest_gen.protocol import signature
 from inngest_gen.protocol.signature import SignatureRefused, bearer, canonical, sign, verify
 
 KEY = "signkey-test-f00f3005a3666b359a79c2bc3380ce2715e62727ac461ae1a2618f8766029c9f"
@@ -278,6 +279,14 @@ def test_of_a_key_that_is_there_twice_the_one_that_is_read_was_signed() -> None:
     twice = b'{"a":2,"a":1}'
     assert verify(twice, header, [KEY], NOW) == KEY
     assert orjson.loads(twice) == {"a": 1}
+
+
+@pytest.mark.parametrize("fallback", [False, True])
+def test_a_body_whose_bytes_were_signed_is_never_written_anew(monkeypatch: pytest.MonkeyPatch, fallback: bool) -> None:
+    """The server's bytes are canonical (C01): 1,000 recorded steps then cost one HMAC, 0.1 ms, where their canonical form would cost 10."""
+    monkeypatch.setattr(signature, "canonical", lambda _body: pytest.fail("the canonical form was made"))
+    assert verify(BODY, HEADER, ["fake", KEY] if fallback else [KEY, "fake"], NOW) == KEY
+    sign(BODY, KEY, NOW)
 
 
 @pytest.mark.parametrize("depth", [10, 253, 254, 255, 400, 1024, 1025, 100_000])
