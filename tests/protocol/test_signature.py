@@ -289,6 +289,17 @@ def test_a_body_whose_bytes_were_signed_is_never_written_anew(monkeypatch: pytes
     sign(BODY, KEY, NOW)
 
 
+def test_a_large_body_must_have_the_bytes_that_were_signed() -> None:
+    """Anybody may send one with a wrong signature: it must not cost a second."""
+    body = b'{"a":"' + b"x" * 1024 * 1024 + b'"}'
+    header = sign(body, KEY, NOW)
+    assert verify(body, header, [KEY], NOW) == KEY
+    with pytest.raises(SignatureRefused, match="more than 1,048,576 bytes must have the bytes that were signed"):
+        verify(body + b" ", header, [KEY], NOW)
+    smaller = b'{"a":"' + b"x" * 1000 * 1024 + b'"}'
+    assert verify(smaller + b" ", sign(smaller, KEY, NOW), [KEY], NOW) == KEY
+
+
 @pytest.mark.parametrize("depth", [10, 253, 254, 255, 400, 1024, 1025, 100_000])
 def test_a_deep_body_is_verified_or_refused_and_never_a_crash(depth: int) -> None:
     body = b"[" * depth + b"]" * depth
