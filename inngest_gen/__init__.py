@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from inngest_gen.clock import VirtualClock
     from inngest_gen.engine.engine import Engine
     from inngest_gen.engine.run import Run
+    from inngest_gen.serving.asgi import serve
 
 _LAZY = {
     "Engine": "inngest_gen.engine.engine",
     "Run": "inngest_gen.engine.run",
     "VirtualClock": "inngest_gen.clock",
+    "serve": "inngest_gen.serving.asgi",
 }
 
 
@@ -125,4 +127,5 @@ __all__ = [
     "VirtualClock",
     "Winner",
     "defer",
+    "serve",
 ]

@@ -7,6 +7,7 @@ Refuses: python-ulid for the codec: these lines do less, and faster.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets
@@ -19,7 +20,7 @@ try:  # CPython's own: OpenSSL's touches so much memory that it takes three time
 except ImportError:
     from hashlib import sha1
 
-__all__ = ["abort_hash", "deferred_event_id", "new_id", "seed", "step_hash", "ulid_time"]
+__all__ = ["abort_hash", "deferred_event_id", "event_seed", "new_id", "seed", "step_hash", "ulid_time"]
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]  # ten bits at a time: 13 look-ups an id
@@ -99,6 +100,15 @@ def deferred_event_id(run_id: str, hashed_id: str) -> str:
     """
     entropy = sha256(f"defer-event:{run_id}:{hashed_id}".encode()).digest()[: _ENTROPY_BITS // 8]
     return _write(_millis(run_id) << _ENTROPY_BITS | int.from_bytes(entropy))
+
+
+def event_seed(run_id: str, hashed_id: str) -> str:
+    """Give the seed of which a server makes the ids of the events that a step sends (J03): the same in each attempt of the step.
+
+    So what an attempt sent whose end the server did not hear of is taken once. Raises ValueError if `run_id` is no ULID.
+    """
+    entropy = sha256(f"send-event:{run_id}:{hashed_id}".encode()).digest()[: _ENTROPY_BITS // 8]
+    return f"{_millis(run_id)},{base64.b64encode(entropy).decode()}"
 
 
 def seed(run_id: str, *parts: str | int) -> int:

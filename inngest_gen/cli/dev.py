@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from inngest_gen.cli import options
-from inngest_gen.cli.refusal import INTERRUPTED, OK, Refusal
+from inngest_gen.cli.refusal import INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from inngest_gen.app.function import Function
@@ -86,23 +86,12 @@ def _say(line: str) -> None:
 
 def _listen(host: str, port: int) -> socket.socket | None:
     """Open the port before the engine, and once for all reloads: meanwhile requests wait, and none is refused."""
-    from importlib.util import find_spec
+    from inngest_gen.cli import hosting
 
-    if find_spec("hypercorn") is None or find_spec("starlette") is None:
+    if not hosting.is_installed():
         _say("no HTTP: it needs `pip install 'inngest-gen[server]'`; `inngest-gen events send` works without")
         return None
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        hint = "; another --port, or 0 for a free one" if port else ""
-        reason = (
-            os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        )  # a name that is not found has its own numbers
-        raise Refusal(f"cannot listen on {host}:{port}: {reason}{hint}") from None
-    except OverflowError as error:
-        raise Refusal(f"cannot listen on {host}:{port}: {error}") from None
-    return listener
+    return hosting.listen(host, port)
 
 
 class _Session:
@@ -156,9 +145,9 @@ class _Session:
         if self._listener is None:
             await stop.wait()
             return
-        from inngest_gen.cli import server
+        from inngest_gen.cli import hosting, server
 
-        await server.serve(server.application(engine.send, self._status), self._listener, stop.wait, loop=self._loop)
+        await hosting.serve(server.application(engine.send, self._status), self._listener, stop.wait, loop=self._loop)
 
     def _greeting(self, unfinished: str) -> list[str]:
         from inngest_gen.cli.run import event_names
@@ -176,7 +165,9 @@ class _Session:
                 + (f" --db {self._db}" if str(self._db) != options.DB_DEFAULT else "")
             )
         if self._listener is not None:
-            lines.append(f"  or over HTTP:  POST {_url(self._listener)}/e/dev")
+            from inngest_gen.cli.hosting import url_of
+
+            lines.append(f"  or over HTTP:  POST {url_of(self._listener)}/e/dev")
         if unfinished != "0":
             lines.append(f"  unfinished runs taken up: {unfinished}")
         return lines
@@ -247,8 +238,3 @@ def _starts(function: Function) -> str:
         names = [trigger.name for trigger in function.options.triggers if not isinstance(trigger, Cron)]
         return ", ".join(names) if names else "invoked"
     return "deferred" if function.kind == "defer" else "failure handler"
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

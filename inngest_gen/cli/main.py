@@ -43,6 +43,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         "runs": "inngest_gen.cli.runs.group:runs",
         "events": "inngest_gen.cli.events:events",
         "lint": "inngest_gen.cli.lint:lint",
+        "serve": "inngest_gen.cli.serve:serve",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EPILOG,

@@ -1,4 +1,4 @@
-"""HTTP for `dev`: events in, as Inngest's dev server takes them. The one file that needs the extra `server` (hypercorn, starlette).
+"""HTTP for `dev`: events in, as Inngest's dev server takes them. It needs the extra `server` (starlette).
 
 `POST /e/{key}` and `POST /events` take one event or a list of them and answer {"ids": [...], "status": 200}, or 400 with an "error": then none was
 taken. `GET /` says what runs here. Promises: no web page can send events: a request with a foreign Origin is refused.
@@ -6,15 +6,12 @@ taken. `GET /` says what runs here. Promises: no web page can send events: a req
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import anyio
 import orjson
-from hypercorn.config import Config
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -25,7 +22,6 @@ from inngest_gen.event import Event
 
 _BODY_BYTES: Final = 32 * 1024 * 1024
 _EVENTS: Final = 5000
-_GRACE_S: Final = 2.0
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Send = Callable[..., Awaitable[list[str]]]
@@ -60,41 +56,6 @@ def application(send: Send, status: Callable[[], Mapping[str, Any]]) -> Starlett
             Route("/events", post, methods=["POST"]),
         ]
     )
-
-
-async def serve(app: Starlette, listener: socket.socket, stopping: Callable[[], Awaitable[None]], *, loop: str) -> None:
-    """Serve on a listening socket until `stopping` returns; then for at most 2 s more. `loop` is "asyncio" or "trio"."""
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = _GRACE_S
-    config.errorlog = None
-    asked = anyio.Event()
-
-    async def stop() -> None:
-        await asked.wait()
-
-    async with anyio.create_task_group() as tasks:
-
-        async def serving() -> None:
-            await _server(loop)(app, config, shutdown_trigger=stop)
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(serving)
-        await stopping()
-        asked.set()
-        # A client that keeps its connection open does not keep the engine from stopping.
-        await anyio.sleep(_GRACE_S)
-        tasks.cancel_scope.cancel()
-
-
-def _server(loop: str) -> Callable[..., Awaitable[None]]:
-    if loop == "trio":
-        from hypercorn.trio import serve as serve_trio
-
-        return serve_trio
-    from hypercorn.asyncio import serve as serve_asyncio
-
-    return serve_asyncio
 
 
 async def _events(request: Request) -> Sequence[Event]:

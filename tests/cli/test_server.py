@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from inngest_gen.cli import server
+from inngest_gen.cli import hosting, server
 from inngest_gen.engine.sent import checked_event
 from inngest_gen.event import Event
 
@@ -145,7 +145,7 @@ async def test_it_serves_a_socket_and_stops_though_a_client_stays(engine: Engine
             async with anyio.create_task_group() as tasks:
 
                 async def serve() -> None:
-                    await server.serve(app, listener, stop.wait, loop=anyio_backend)
+                    await hosting.serve(app, listener, stop.wait, loop=anyio_backend)
 
                 tasks.start_soon(serve)
                 assert (await client.post("/events", json={"name": "a"})).json() == {"ids": ["id-0"], "status": 200}

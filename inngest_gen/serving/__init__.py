@@ -1,0 +1,1 @@
+"""Serving an app to an Inngest server: request values in, reply values out; then ASGI."""

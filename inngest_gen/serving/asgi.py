@@ -1,0 +1,135 @@
+"""An app as an ASGI application: `ig.serve(app)`.
+
+Promises: it stands alone (then it answers on its path only) and fits into any router's route; a slow or endless body is cut off at the app's limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+import anyio
+
+from inngest_gen.app.app import App
+from inngest_gen.durations import seconds
+from inngest_gen.protocol.reply import Reply, problem_reply
+from inngest_gen.serving.endpoint import Endpoint
+from inngest_gen.serving.request import BodyRefused, Request, take_in
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class _Gone(Exception):
+    """The client has hung up."""
+
+
+class Served:
+    """The ASGI application of an app. Made by `ig.serve`."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint: Endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection, as ASGI has it (version 3)."""
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1000})
+            case other:
+                raise NotImplementedError(f"this application speaks HTTP, not {other!r}")
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        limits = self.endpoint.app.settings.limits
+        if not self._is_mine(scope):
+            await _send(send, problem_reply(404, "not_found", f"nothing is served here: the app's path is {self.endpoint.path}"))
+            return
+        try:
+            with anyio.fail_after(seconds(limits.request_timeout)):
+                body = await take_in(_chunks(receive), headers, limits.request_bytes)
+        except _Gone:
+            return
+        except BodyRefused as refused:
+            await _send(send, problem_reply(refused.status, "body_refused", refused.message))
+            return
+        except TimeoutError:
+            await _send(send, problem_reply(408, "body_late", "the request's body did not come in time"))
+            return
+        request = Request(method=scope["method"], url=_url(scope, headers), headers=headers, body=body, framework=_framework(scope))
+        await _send(send, await self.endpoint.handle(request))
+
+    def _is_mine(self, scope: Scope) -> bool:
+        """Say whether the request is for this app: on its path, or wherever a router has sent it here."""
+        if scope.get("endpoint") is self or "app_root_path" in scope:
+            return True
+        path, root = scope["path"], scope.get("root_path", "")
+        rest = path.removeprefix(root) if root else path
+        wanted = self.endpoint.path.rstrip("/")
+        return rest.rstrip("/") == wanted or path.rstrip("/") == wanted or (root.rstrip("/") == wanted and not rest.strip("/"))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.endpoint.api.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def serve(app: App, *, path: str = "/api/inngest", origin: str | None = None) -> Served:
+    """Make the ASGI application through which an Inngest server calls an app's functions.
+
+    It stands alone under any ASGI server, on asyncio or trio, and fits into Starlette (`Route(path, ig.serve(app))`) and FastAPI
+    (`api.add_route(path, ig.serve(app))`). `path` is where it answers when it stands alone; `origin` ("https://example.com") is what the server is
+    told to call where requests do not say, as behind a proxy. Which server, and with what keys, is in the app's settings. Raises ConfigError for a
+    path without a slash at its beginning or an origin that is none.
+    """
+    return Served(Endpoint(app, path=path, origin=origin))
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _url(scope: Scope, headers: dict[str, str]) -> str:
+    host = headers.get("host")
+    if not host:
+        server = scope.get("server")
+        host = f"{server[0]}:{server[1]}" if server and server[1] is not None else "localhost"  # else a Unix socket
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scope.get('scheme', 'http')}://{host}{scope['path']}" + (f"?{query}" if query else "")
+
+
+def _framework(scope: Scope) -> str:
+    app = scope.get("app")
+    name = type(app).__module__.partition(".")[0] if app is not None else ""
+    return name if name in {"fastapi", "starlette"} else "asgi"
+
+
+async def _chunks(receive: Receive) -> AsyncGenerator[bytes, None]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        yield message.get("body", b"")
+        if not message.get("more_body", False):
+            return
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

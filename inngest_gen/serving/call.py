@@ -1,0 +1,333 @@
+"""One call of a function by an Inngest server: drives the handler to its frontier, runs the step that may run, and says what came of it.
+
+A shell around the driver, as the embedded engine is; what it decides is what happens at the frontier. With checkpointing the handler stays alive and
+goes on from step to step, each told to the server on the way; without, a step's result is the reply and the next call replays.
+Promises: what a message did not take is in the next one or in the reply, defers above all (L11 to L13); a checkpoint refused as stale (409) stops
+the handler at once, and what had not been sent is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+import anyio
+import orjson
+
+from inngest_gen import jsonvalue
+from inngest_gen.app.function import Function
+from inngest_gen.calls.failure import Failure
+from inngest_gen.calls.lazy import LazyOp
+from inngest_gen.calls.memo import Memo
+from inngest_gen.clock import Clock
+from inngest_gen.driver.attempt import Attempt
+from inngest_gen.driver.body import RESULT_BYTES, Outcome, retry_time, run_body
+from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf
+from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
+from inngest_gen.errors import InngestGenError, RetryAfterError, TooLarge
+from inngest_gen.ids import event_seed
+from inngest_gen.intents.group import Race
+from inngest_gen.intents.step import Run, SendEvent, SendSignal, Step
+from inngest_gen.net.api import Api, Stale
+from inngest_gen.options.checkpointing import Checkpointing
+from inngest_gen.protocol import ops
+from inngest_gen.protocol.call import WireCall
+from inngest_gen.protocol.checkpoint import checkpoint_body
+from inngest_gen.protocol.events import wire_event
+from inngest_gen.protocol.reply import Reply, error_reply, ops_reply, result_reply, step_not_found_reply
+from inngest_gen.serving.unsent import Unsent
+
+_GRACE_S = 10.0
+"""How long closing what `ctx.using` entered may take."""
+
+
+class _About(TypedDict):
+    """What is told of a step that ran here."""
+
+    started_ns: int
+    took_ns: int
+    inputs: list[Any] | None
+    race: bool
+
+
+class Call:
+    """One call. `wire` is the request; `checkpointing` is None where this call may not checkpoint (F01); `sessions` are those to hand on, if any."""
+
+    def __init__(
+        self,
+        function: Function,
+        wire: WireCall,
+        execution: Execution,
+        *,
+        api: Api,
+        clock: Clock,
+        checkpointing: Checkpointing | None,
+        sessions: Mapping[str, Any] | None,
+    ) -> None:
+        self._function = function
+        self._app = function.app
+        self._wire = wire
+        self._execution = execution
+        self._api = api
+        self._clock = clock
+        self._checkpointing = checkpointing
+        self._sessions = sessions
+        self._log: logging.Logger = function.app.logger
+        self._started = clock.now()
+        self._unsent = Unsent()
+        self._telling = anyio.Lock()
+        self._stale = False
+
+    async def answer(self) -> Reply:
+        """Drive the handler as far as this call may; gives the reply."""
+        reply: Reply | None = None
+        try:
+            # A checkpoint that finds this call stale ends all of it, a running body too.
+            with anyio.CancelScope() as scope:
+                interval = None if self._checkpointing is None else self._checkpointing.max_interval_s
+                reply = await (self._drive() if interval is None else self._drive_telling(interval, scope))
+        except Stale:
+            self._stale = True
+        finally:
+            with anyio.move_on_after(_GRACE_S, shield=True):
+                await self._execution.let_go()
+        if self._stale:
+            self._unsent.log_dropped(self._wire.run_id, self._log, "the server has no use for this call any more")
+            stale = Failure(name="StaleCall", message="the server has dispatched this run anew, so this call was stopped", no_retry=True)
+            return error_reply(stale, no_retry=True)
+        assert reply is not None  # the scope is cancelled for staleness only
+        return reply
+
+    async def _drive_telling(self, interval_s: float, scope: anyio.CancelScope) -> Reply:
+        reply: Reply | None = None
+
+        async def tell_regularly() -> None:
+            while True:
+                await anyio.sleep(interval_s)
+                try:
+                    await self._tell()
+                except Stale:
+                    self._stale = True
+                    scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tell_regularly)
+            try:
+                reply = await self._drive()
+            except Stale:  # as a value: a task group would wrap it
+                self._stale = True
+            tasks.cancel_scope.cancel()
+        if reply is None:
+            raise Stale
+        return reply
+
+    async def _drive(self) -> Reply:
+        execution = self._execution
+        wire = self._wire
+        while True:
+            turn = await execution.turn()
+            self._keep(execution.drain())
+            if turn.ended is not None:
+                self._note_unused()
+                return await self._end(turn.ended)
+            leaves = list(execution.pending.values())
+            if wire.target is not None:
+                leaf = execution.pending.get(wire.target)
+                if leaf is None:
+                    found = [(one.op.hash, one.op.step.id, one.op.step.name) for one in leaves]
+                    return step_not_found_reply(wire.target, found)
+                leaves = [leaf]
+            elif len(leaves) > 1 or wire.disable_immediate_execution:
+                return await self._plan(leaves)
+            if not runs_here(leaves[0].op.step) or self._out_of_time():
+                return await self._plan(leaves)
+            reply = await self._step(leaves[0])
+            if reply is not None:
+                return reply
+
+    def _out_of_time(self) -> bool:
+        """Say whether the next step goes back to the server (K06)."""
+        return self._checkpointing is not None and self._clock.now() - self._started >= self._checkpointing.max_runtime_s
+
+    # What a turn leads to.
+
+    async def _plan(self, leaves: Sequence[Leaf]) -> Reply:
+        """Report steps that the server is to begin, or to run by calling again (A13, C62, F08)."""
+        if self._unsent.steps and not await self._tell():
+            return self._reply()
+        return self._reply([self._planned(leaf) for leaf in leaves])
+
+    def _planned(self, leaf: Leaf) -> ops.WireOp:
+        op, race = leaf.op, _in_race(leaf)
+        try:
+            return ops.planned(op.step, op.hash, op.index, race=race, sessions=self._sessions)
+        except InngestGenError as error:  # what cannot be sent has failed
+            return ops.step_error(op.step, op.hash, op.index, Failure.of(error, no_retry=True), final=True, race=race)
+
+    async def _step(self, leaf: Leaf) -> Reply | None:
+        """Run a step; gives the reply, or None where the handler goes on with the result."""
+        op = leaf.op
+        wire = self._wire
+        began = self._clock.now()
+        outcome = await self._run(op)
+        about = _About(
+            started_ns=int(began * 1e9),
+            took_ns=max(0, int((self._clock.now() - began) * 1e9)),
+            inputs=wire.inputs.get(op.hash),
+            race=_in_race(leaf),
+        )
+        if outcome.failure is not None:
+            return await self._step_failed(op, outcome, outcome.failure, about)
+        self._unsent.steps.append(ops.step_run(op.step, op.hash, op.index, outcome.data, **about))
+        self._keep(outcome.lazy)
+        checkpointing = self._checkpointing
+        if checkpointing is None or wire.attempt > 0:  # answered at once, the server counts attempts anew (F18)
+            return self._reply()
+        if len(self._unsent.steps) >= checkpointing.buffered_steps and not await self._tell():
+            return self._reply()
+        self._execution.resolve(op.hash, Memo(orjson.loads(outcome.data)))
+        return None
+
+    async def _step_failed(self, op: Op, outcome: Outcome, failure: Failure, about: _About) -> Reply:
+        told = not self._unsent.steps or await self._tell()
+        self._keep(outcome.lazy)
+        if not told:  # the failure is left out, and found again by the next call (F09)
+            return self._reply()
+        final = failure.no_retry or self._wire.final
+        error = ops.step_error(op.step, op.hash, op.index, failure, final=final, **about)
+        return self._reply([error], no_retry=final, retry_after=None if final else _when(outcome.retry_in, outcome.retry_at))
+
+    async def _end(self, ended: Ended) -> Reply:
+        match ended:
+            case Returned(value):
+                what = f"the result of function {self._function.id!r}"
+                try:
+                    data = jsonvalue.encode(value, what)
+                    if len(data) > RESULT_BYTES:
+                        raise TooLarge(what, len(data), RESULT_BYTES)
+                except InngestGenError as error:
+                    return await self._raised(error, final=True)
+                if self._checkpointing is None and not self._unsent:
+                    return result_reply(data)
+                return self._reply(last=[ops.run_complete(data)])
+            case Raised(error, final):
+                return await self._raised(error, final=final)
+            case Diverged(error):
+                return await self._raised(error, final=True)
+
+    async def _raised(self, error: BaseException, *, final: bool) -> Reply:
+        """Report the handler's own failure, once the server has all that came before it."""
+        if self._unsent and (self._checkpointing is None or not await self._tell()):
+            return self._reply()  # the server asks again at once, and no attempt is used up (L12)
+        final = final or self._wire.final
+        after = None
+        if isinstance(error, RetryAfterError) and not final:
+            try:
+                after = _when(*retry_time(error))
+            except (TypeError, ValueError) as wrong:
+                self._log.error("run %s: RetryAfterError got no time: %s", self._wire.run_id, wrong)
+        return error_reply(Failure.of(error, no_retry=final), no_retry=final, retry_after=after)
+
+    # Steps that run here.
+
+    async def _run(self, op: Op) -> Outcome:
+        step = op.step
+        inputs = self._wire.inputs.get(op.hash)
+        match step:
+            case Run():
+                if inputs is not None:  # edited on the server (C53)
+                    step.args, step.kwargs = tuple(inputs), {}
+                body: Run[Any] = step
+            case SendEvent():
+                body = Run(step.id, step.name, self._send_events, (op,))
+            case SendSignal():
+                body = Run(step.id, step.name, self._api.send_signal, (step.signal, step.data))
+            case _:
+                raise AssertionError(f"{step!r} has no body")
+        wire = self._wire
+        return await run_body(
+            body,
+            Attempt(wire.run_id, op.hash, wire.attempt),
+            context=self._execution.context,
+            prior_defers=self._execution.lazy.prior,
+            on_misuse=self._app.defer_errors,
+            log=self._log,
+            unsent=self._log_unsent,
+        )
+
+    async def _send_events(self, op: Op) -> list[str]:
+        step = op.step
+        assert isinstance(step, SendEvent)
+        now = self._clock.now()
+        events = [wire_event(event, now=now, sessions=self._sessions) for event in step.events]
+        return await self._api.send_events(events, seed=event_seed(self._wire.run_id, op.hash))
+
+    # Messages.
+
+    def _keep(self, lazy: Sequence[LazyOp]) -> None:
+        for op in lazy:
+            try:
+                wire = ops.lazy_op(op, sessions=self._sessions)
+            except InngestGenError as error:
+                self._log.warning(
+                    "defer %r of run %s skipped: %s", op.id, self._wire.run_id, error, extra={"id": op.id, "run_id": self._wire.run_id}
+                )
+                continue
+            if wire is not None:
+                self._unsent.lazy.append((op, wire))
+
+    async def _tell(self) -> bool:
+        """Send what there is as a checkpoint; says whether the server took it. Raises Stale."""
+        async with self._telling:
+            if not self._unsent:
+                return True
+            steps, lazy = len(self._unsent.steps), len(self._unsent.lazy)
+            wire = self._wire
+            body = checkpoint_body(wire, self._unsent.ops(), started=self._started, now=self._clock.now())
+            if not await self._api.checkpoint(wire.run_id, body):
+                return False
+            self._unsent.sent(steps, lazy)
+            return True
+
+    def _reply(
+        self,
+        first: Sequence[ops.WireOp] = (),
+        last: Sequence[ops.WireOp] = (),
+        *,
+        no_retry: bool | None = None,
+        retry_after: float | datetime | None = None,
+    ) -> Reply:
+        return ops_reply([*first, *self._unsent.ops(), *last], no_retry=no_retry, retry_after=retry_after)
+
+    def _note_unused(self) -> None:
+        unused = self._execution.unused()
+        if unused:
+            self._log.warning(
+                "run %s ended without asking for %d recorded steps (%s): its code has changed, or is not deterministic",
+                self._wire.run_id, len(unused), ", ".join(unused[:5]),
+            )  # fmt: skip
+
+    def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
+        self._unsent.log_dropped(self._wire.run_id, self._log, "the call was cut short before it was sent", lazy)
+
+
+def runs_here(step: Step[Any]) -> bool:
+    """Say whether a step runs in the app; the others are the server's to carry out."""
+    return isinstance(step, (Run, SendEvent, SendSignal))
+
+
+def _in_race(leaf: Leaf) -> bool:
+    """Say whether a step is in a race: then the server must call at each that ends, not only when all have (C73)."""
+    node: FlowNode | GroupNode | None = leaf.parent
+    while node is not None:
+        if isinstance(node, GroupNode) and isinstance(node.intent, Race):
+            return True
+        node = node.parent
+    return False
+
+
+def _when(after_s: float | None, at: float | None) -> float | datetime | None:
+    return after_s if at is None else datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,112 @@
+"""The endpoint: what an app answers to an Inngest server, from a request value to a reply value, in any framework or none.
+
+GET tells what is here, PUT registers the app, POST calls a function. Promises: in cloud mode nothing runs, and nothing but what introspection
+allows is told, for a request that the key's holder did not sign; replies to signed requests are signed. Whatever goes wrong is an answer.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from inngest_gen.app.app import App
+from inngest_gen.app.function import Function
+from inngest_gen.clock import Clock, SystemClock
+from inngest_gen.errors import ConfigError
+from inngest_gen.net.api import Api
+from inngest_gen.protocol.call import BadCall, parse_call
+from inngest_gen.protocol.reply import Reply, problem_reply, sdk_headers, unauthenticated
+from inngest_gen.protocol.signature import SignatureRefused, sign, verify
+from inngest_gen.serving.answer import answer_call
+from inngest_gen.serving.request import Request
+from inngest_gen.serving.sync import introspect, register
+
+
+class Endpoint:
+    """An app's endpoint. `path` and `origin` stand for what requests say of the app's own URL; settings and variables may too (E43)."""
+
+    def __init__(
+        self, app: App, *, path: str = "/api/inngest", origin: str | None = None, api: Api | None = None, clock: Clock | None = None
+    ) -> None:
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ConfigError(f"the path of an app's endpoint begins with a slash, such as '/api/inngest', not {path!r}")
+        if origin is not None and (
+            not isinstance(origin, str) or not urlsplit(origin if "://" in origin else f"https://{origin}").hostname
+        ):
+            raise ConfigError(f"an origin is such as 'https://shop.example.com', not {origin!r}")
+        self.app: App = app
+        self.path: str = path
+        self.origin: str | None = origin
+        self.api: Api = api or Api(app.settings)
+        self.clock: Clock = clock or SystemClock()
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer a request."""
+        settings = self.app.settings
+        key: str | None = None
+        authenticated: bool | None = None
+        if settings.mode == "cloud":
+            keys = [key for key in (settings.signing_key, settings.signing_key_fallback) if key]
+            if not keys:
+                self.app.logger.error(
+                    "app %r is in cloud mode without a signing key: set INNGEST_SIGNING_KEY, or INNGEST_DEV=1 for a dev server", self.app.id
+                )
+                reply = problem_reply(500, "internal_server_error", "the app is not set up for requests of a server")
+                return self._finished(request, reply, None, trusted=False)
+            signature = request.headers.get("x-inngest-signature")
+            try:
+                key = verify(request.body, signature, keys, self.clock.now())
+                authenticated = True
+            except SignatureRefused as refused:
+                authenticated = None if signature is None else False
+                if request.method == "POST":
+                    self.app.logger.warning("a call of app %r was refused: %s", self.app.id, refused)
+        trusted = settings.mode == "dev" or authenticated is True
+        try:
+            reply = await self._dispatch(request, authenticated, trusted=trusted)
+        except BadCall as bad:
+            reply = problem_reply(bad.status, bad.code, bad.message)
+        except Exception as error:
+            self.app.logger.exception("app %r failed to answer a request", self.app.id)
+            told = f"{type(error).__name__}: {error}" if trusted else "the app failed to answer: its log tells more"
+            reply = problem_reply(500, "internal_server_error", told)
+        return self._finished(request, reply, key, trusted=trusted)
+
+    async def _dispatch(self, request: Request, authenticated: bool | None, *, trusted: bool) -> Reply:
+        match request.method:
+            case "GET":
+                return introspect(self.app, request, authenticated=authenticated)
+            case "PUT":
+                return await register(self.app, request, self.api, origin=self.origin, authenticated=authenticated)
+            case "POST" if trusted:
+                return await self._post(request)
+            case "POST":
+                return problem_reply(401, "sig_verification_failed", "Unauthorized")
+            case _:
+                return problem_reply(405, "method_not_allowed", "Method not allowed", headers={"allow": "GET, POST, PUT"})
+
+    async def _post(self, request: Request) -> Reply:
+        query = request.query
+        probe = query.get("probe")
+        if probe is not None:
+            if probe == "trust":
+                return Reply(status=200, headers={}, body=b"")
+            return problem_reply(400, "unknown_probe", f'Unknown probe "{probe[:100]}"')
+        wire = parse_call(request.body, query=query, headers=request.headers)
+        function = self._function(wire.function)
+        return await answer_call(function, wire, api=self.api, clock=self.clock)
+
+    def _function(self, slug: str) -> Function:
+        prefix = f"{self.app.id}-"
+        function = self.app.functions.get(slug.removeprefix(prefix)) if slug.startswith(prefix) else None
+        if function is None:
+            raise BadCall(500, "function_not_found", f'Function "{slug}" was not found in this app; is the app synced correctly?')
+        return function
+
+    def _finished(self, request: Request, reply: Reply, key: str | None, *, trusted: bool) -> Reply:
+        """Add the headers that every reply has, and sign it."""
+        headers = sdk_headers(self.app.settings, request.headers, framework=request.framework) | reply.headers
+        if not trusted:
+            return Reply(status=reply.status, headers=unauthenticated(headers), body=reply.body)
+        if key is not None:
+            headers["x-inngest-signature"] = sign(reply.body, key, self.clock.now())
+        return Reply(status=reply.status, headers=headers, body=reply.body)

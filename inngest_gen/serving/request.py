@@ -1,0 +1,100 @@
+"""Request: one HTTP request to an app, as a value; and how its body is taken in.
+
+Promises: a body is never held, nor unpacked, beyond the limit. Refuses: content encodings other than gzip and deflate.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request. `url` is absolute, with its query; `headers` are by lowercase name; `body` is unpacked.
+
+    `framework` names what took the request in, for the server's information ("asgi", "flask", ...).
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    framework: str = "asgi"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's values by name; of several of one name the last."""
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+
+class BodyRefused(Exception):
+    """A body that is not taken in: `status` is the HTTP status to answer, the message says why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status: int = status
+        self.message: str = message
+
+
+async def take_in(chunks: AsyncGenerator[bytes, None], headers: Mapping[str, str], limit: int) -> bytes:
+    """Read and unpack a body of at most `limit` bytes, before and after. Raises BodyRefused."""
+    unpack = _unpacker(headers.get("content-encoding", ""), limit)
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            body += unpack(chunk)
+            if len(body) > limit:
+                raise _too_large(limit)
+    body += unpack(None)
+    return bytes(body)
+
+
+def take_in_now(chunks: Iterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
+    """Do what `take_in` does for a body that is here already. Raises BodyRefused."""
+    unpack = _unpacker(headers.get("content-encoding", ""), limit)
+    body = bytearray()
+    for chunk in [*chunks, None]:
+        body += unpack(chunk)
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+class _unpacker:  # noqa: N801 - a function with memory
+    def __init__(self, encoding: str, limit: int) -> None:
+        encoding = encoding.strip().lower()
+        if encoding in {"", "identity"}:
+            self._stream = None
+        elif encoding in {"gzip", "x-gzip", "deflate"}:
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # tells gzip and zlib apart by itself
+        else:
+            raise BodyRefused(415, f"the content encoding {encoding[:40]!r} is not known here: send gzip, deflate or none")
+        self._limit = limit
+
+    def __call__(self, chunk: bytes | None) -> bytes:
+        stream = self._stream
+        if stream is None:
+            return chunk or b""
+        try:
+            if chunk is not None:
+                part = stream.decompress(chunk, self._limit + 1)
+                if stream.unconsumed_tail:
+                    raise _too_large(self._limit)
+                return part
+            rest = stream.flush()
+        except zlib.error as error:
+            raise BodyRefused(400, f"the body is not packed as its content encoding says: {error}") from error
+        if not stream.eof:
+            raise BodyRefused(400, "the packed body ends too early")
+        return rest
+
+
+def _too_large(limit: int) -> BodyRefused:
+    return BodyRefused(413, f"the request's body is larger than {limit:,} bytes")
