@@ -27,7 +27,8 @@ _HELP = """Serve MODULE:APP to an Inngest server, which calls its functions over
     \b
     Examples:
       INNGEST_DEV=1 inngest-gen serve shop.py:app
-      inngest-gen serve shop:app --host 0.0.0.0 --port 80 --origin https://shop.example.com --register
+      inngest-gen serve shop:app --host 0.0.0.0 --port 80 --register \\
+          --origin https://shop.example.com
 
     It needs: pip install 'inngest-gen[server]'. Any ASGI server does the same with `ig.serve(app)`.
     """
