@@ -18,7 +18,6 @@ from tests.cli.conftest import Cli
 from tests.cli.program import ORDERS
 
 
-
 def commands(group: click.Command = inngest_gen, prefix: str = "") -> Iterator[str]:
     """Every command there is, groups included."""
     if isinstance(group, click.Group):
