@@ -19,6 +19,7 @@ from inngest_gen.middleware.stack import Stack
 from inngest_gen.options import flow as flow_options
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.checkpointing import checkpointing as checkpoint_option
+from inngest_gen.options.combination import flow_control
 from inngest_gen.options.retries import DEFAULT_RETRIES, Backoff, backoff, retries
 from inngest_gen.options.settings import Limits, Settings
 from inngest_gen.options.trigger import EventType, Trigger, triggers
@@ -161,7 +162,7 @@ class App:
         has failed; its `ctx.error` tells why. `checkpointing` is True, False, `Checkpointing`, or None for the app's. `middleware` stands inside
         the app's, also around `on_failure`. Raises ConfigError for a duplicate id or an option out of range.
         """
-        flow = _flow(flow, id)
+        flow = flow_control(flow, f"function {id!r}")
 
         def register(handler: Any) -> Function:
             options = FunctionOptions(
@@ -227,9 +228,9 @@ class App:
         sync or async) checks the data where it is deferred and types `ctx.data` here. Raises TypeError for a schema that is no JSON object.
         The other options are those of `function`.
         """
-        flow = _flow(flow, id)
-        if "batch" in flow:
-            raise ConfigError(f"deferred function {id!r} cannot batch: each defer starts a run of its own")
+        if "trigger" in flow:
+            raise ConfigError(f"deferred function {id!r} has no trigger: runs that defer it start it")
+        flow = flow_control(flow, f"deferred function {id!r}", kind="defer")
         checked = None if schema is None else Schema.of(schema)
 
         def register(handler: Any) -> DeferredFunction[Any]:
@@ -317,15 +318,3 @@ def _checked_retries(value: int, owner: str) -> int:
 
 def _checked_backoff(value: Backoff | None, owner: str) -> Callable[[int], float] | None:
     return backoff(value, owner)
-
-
-_FLOW = {
-    "concurrency", "throttle", "rate_limit", "debounce", "priority", "batch", "idempotency", "singleton", "timeouts", "cancel_on",
-}  # fmt: skip
-
-
-def _flow(options: dict[str, Any], id: str) -> dict[str, Any]:
-    unknown = sorted(set(options) - _FLOW)
-    if unknown:
-        raise TypeError(f"function {id!r} got options that do not exist: {', '.join(unknown)}; there are: {', '.join(sorted(_FLOW))}")
-    return {name: value for name, value in options.items() if value is not None and value != ()}

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from inngest_gen.codecs import Schema
 from inngest_gen.durations import Duration, seconds
 from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
+from inngest_gen.options.cron import check_cron
+from inngest_gen.options.flow import check_expression
 
 D = TypeVar("D")
 
-TRIGGERS_PER_FUNCTION = 10
+TRIGGERS_PER_FUNCTION: Final = 10
+NAME_BYTES: Final = 255
+"""The server's `inngest.MaxEventNameLength`, of a trigger."""
+MIN_JITTER_S: Final = 1
+MAX_JITTER_S: Final = 300
+"""The server's `inngest.MaxCronJitter`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +33,31 @@ class EventTrigger:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError(f"a trigger names an event: a non-empty string, not {self.name!r}")
+        if len(self.name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
+            raise ConfigError(f"the event name {self.name[:40]!r}... of a trigger is longer than {NAME_BYTES} bytes")
+        check_expression("EventTrigger.if_", self.if_)
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Start on a schedule: five fields, UTC. `jitter` spreads starts over a duration of at least 1 s."""
+    """Start on a schedule: five fields, in UTC, or in another zone as in "TZ=Europe/Paris 0 9 * * 1".
+
+    `jitter` spreads the starts over a duration of 1 s to 5 min. Raises ConfigError.
+    """
 
     expression: str
     jitter: Duration | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.expression, str) or len(self.expression.replace("TZ=", "").split()) < 5:
-            raise ConfigError(f"a cron expression has five fields, such as '0 9 * * 1', not {self.expression!r}")
-        if self.jitter is not None and seconds(self.jitter) < 1:
-            raise ConfigError("the jitter of a cron trigger is at least 1 second")
+        check_cron(self.expression)
+        if self.jitter is None:
+            return
+        try:
+            length = seconds(self.jitter)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"Cron.jitter: {error}") from None
+        if not MIN_JITTER_S <= length <= MAX_JITTER_S:
+            raise ConfigError(f"Cron.jitter is 1 second to 5 minutes, not {self.jitter!r}")
 
 
 class EventType(Generic[D]):
@@ -79,4 +97,18 @@ def triggers(declared: Trigger | Sequence[Trigger] | None) -> tuple[EventTrigger
             result.append(one)
         else:
             raise ConfigError(f"a trigger is an event's name, ig.EventTrigger, ig.Cron or ig.EventType, not {one!r}")
+    _refuse_twins(result)
     return tuple(result)
+
+
+def _refuse_twins(triggers: Sequence[EventTrigger | Cron | EventType[Any]]) -> None:
+    seen: set[tuple[type, str, str | None]] = set()
+    for one in triggers:
+        # Of two schedules the server looks at the expression only.
+        if isinstance(one, Cron):
+            key: tuple[type, str, str | None] = (Cron, one.expression, None)
+        else:
+            key = (EventTrigger, one.name, one.if_ if isinstance(one, EventTrigger) else None)
+        if key in seen:
+            raise ConfigError(f"a function has the same trigger twice: {key[1]!r}")
+        seen.add(key)
