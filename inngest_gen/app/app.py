@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions
+from inngest_gen.clock import SystemClock
 from inngest_gen.codecs import Schema
-from inngest_gen.errors import ConfigError, EngineError, MisuseError
+from inngest_gen.errors import ConfigError, MisuseError
 from inngest_gen.event import Event
 from inngest_gen.loops import in_loop
 from inngest_gen.middleware.info import Registration
@@ -23,6 +24,9 @@ from inngest_gen.options.combination import flow_control
 from inngest_gen.options.retries import DEFAULT_RETRIES, Backoff, backoff, retries
 from inngest_gen.options.settings import Limits, Settings
 from inngest_gen.options.trigger import EventType, Trigger, triggers
+
+if TYPE_CHECKING:
+    from inngest_gen.net.api import Api  # whoever has an engine in this process need not wait for what a server takes
 
 D = TypeVar("D")
 
@@ -103,6 +107,7 @@ class App:
         """The engine that runs this app in this process, while there is one."""
         self.middleware: Stack = Stack.declared(middleware, Registration(app_id=id), self.logger)
         """The middleware of all functions, and of `send`."""
+        self._api: Api | None = None
         self._retries = _checked_retries(retries, f"app {id!r}")
         self._backoff = _checked_backoff(backoff, f"app {id!r}")
 
@@ -250,20 +255,53 @@ class App:
 
         return register
 
+    @property
+    def api(self) -> Api:
+        """The API of the server that `settings` name; made on first use."""
+        if self._api is None:
+            from inngest_gen.net.api import Api
+
+            self._api = Api(self.settings)
+        return self._api
+
     async def send(self, *events: Event) -> list[str]:
-        """Send events to the engine that runs this app in this process; gives their ids. Raises EngineError if there is none."""
-        return await self.middleware.send(events, lambda events: self._engine().send(*events))
+        """Send events; gives their ids.
+
+        They go to the engine that runs this app in this process, if there is one, else to the Inngest server of `settings`. Raises what
+        `engine.send` raises; for a server ApiError where it does not take them, ConfigError for what it would refuse and without an event key,
+        NotJSON, and TooLarge beyond 3 MiB.
+        """
+        _check(events)
+        return await self.middleware.send(events, self._deliver) if events else []
 
     def send_sync(self, *events: Event) -> list[str]:
-        """Send events from code without a loop, such as a worker thread; blocks until they are on disk. Raises MisuseError inside a loop."""
+        """Send events from code without a loop, such as a worker thread; blocks until they are taken. Raises MisuseError inside a loop."""
         if in_loop():
             raise MisuseError("app.send_sync would block the event loop: use `await app.send(...)` here")
-        return self.middleware.send_sync(events, lambda events: self._engine().send_from_thread(events))
+        _check(events)
+        return self.middleware.send_sync(events, self._deliver_here) if events else []
 
-    def _engine(self) -> Sends:
-        if self.engine is None:
-            raise EngineError(f"no engine runs app {self.id!r} in this process: `async with ig.Engine(path, apps=[app])`")
-        return self.engine
+    async def _deliver(self, events: Sequence[Event]) -> list[str]:
+        if self.engine is not None:
+            return await self.engine.send(*events)
+        return await self.api.send_events(self._wire(events))
+
+    def _deliver_here(self, events: Sequence[Event]) -> list[str]:
+        if self.engine is not None:
+            return self.engine.send_from_thread(events)
+        return self.api.send_events_here(self._wire(events))
+
+    def _wire(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        settings = self.settings
+        if settings.mode == "cloud" and settings.event_key is None:
+            raise ConfigError(
+                f"no engine runs app {self.id!r} in this process, and for an Inngest server there is no event key: open an engine "
+                "(`async with ig.Engine(path, apps=[app])`), or set INNGEST_EVENT_KEY, or INNGEST_DEV=1 for a dev server"
+            )
+        from inngest_gen.protocol.events import wire_event
+
+        now = SystemClock().now()
+        return [wire_event(event, now=now) for event in events]
 
     def slug_of(self, target: object) -> str:
         """Give the slug of an invoke target: a Function, "fn" of this app, or "app-fn". Raises MisuseError for anything else."""
@@ -309,6 +347,13 @@ class App:
 
     def _own_checkpointing(self, value: bool | Checkpointing | None, id: str) -> Checkpointing | None:
         return self.checkpointing if value is None else checkpoint_option(value, f"function {id!r}", self.checkpointing)
+
+
+def _check(events: Sequence[Event]) -> None:
+    for event in events:
+        given: object = event  # callers are not always type-checked
+        if not isinstance(given, Event):
+            raise TypeError(f"send takes ig.Event values, such as ig.Event('order/placed', {{...}}), not {type(event).__name__}")
 
 
 def _checked_retries(value: int, owner: str) -> int:

@@ -102,22 +102,17 @@ class Clients:
     async def _ask(self, wanted: Ask) -> Reaction:
         import httpx
 
-        body = bytearray()
-        reply: httpx.Response | None = None
+        from inngest_gen.net.limited import read_limited
+
         try:
             with anyio.fail_after(self._reply_s):
                 async with self._client(httpx).stream(wanted.method, wanted.url, headers=_raw(wanted), content=wanted.body) as reply:
-                    async for chunk in reply.aiter_bytes():
-                        body += chunk
-                        if len(body) > self._reply_bytes:
-                            # Closed and read to its now near end: left in its midst, trio would warn of the generators below it.
-                            await reply.aclose()
+                    body = await read_limited(reply, self._reply_bytes)
         except TimeoutError:
             return self._too_late()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            if reply is None or len(body) <= self._reply_bytes:
-                return self._failed(error)
-        return self._too_large() if len(body) > self._reply_bytes else _answer(reply, body)
+            return self._failed(error)
+        return self._too_large() if body is None else _answer(reply, body)
 
     def _ask_here(self, client: httpx.Client, wanted: Ask) -> Reaction:
         import httpx
@@ -133,7 +128,7 @@ class Clients:
                         return self._too_large()
                     if clock.now() > late:
                         return self._too_late()
-                return _answer(reply, body)
+                return _answer(reply, bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return self._failed(error)
 
@@ -217,8 +212,8 @@ def _raw(wanted: Ask) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in wanted.headers.items()]
 
 
-def _answer(reply: httpx.Response, body: bytearray) -> Answer:
-    return Answer(status=reply.status_code, body=bytes(body), location=reply.headers.get("location"))
+def _answer(reply: httpx.Response, body: bytes) -> Answer:
+    return Answer(status=reply.status_code, body=body, location=reply.headers.get("location"))
 
 
 def _root(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 Promises: what is accepted here the server accepts (server: pkg/inngest/function.go, concurrency.go, batch.go, pkg/consts); a refusal names the field
 and the limit. The embedded engine refuses these at start until it honours them.
-Refuses: lengths below a second, which the server would count as one.
+Refuses: periods below a second. Other lengths the server counts in whole seconds, rounded up (durations.py, `wire`).
 """
 
 from __future__ import annotations
@@ -38,14 +38,21 @@ def _whole(what: str, value: object, least: int = 1) -> None:
         raise ConfigError(f"{what} is a whole number of at least {least}, not {value!r}")
 
 
-def _lasting(what: str, value: Duration | None, most: float | None = None, most_told: str = "") -> None:
+def _lasting(what: str, value: Duration | None) -> float | None:
     if value is None:
-        return
+        return None
     try:
         length = seconds(value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{what}: {error}") from None
-    if length < 1:
+    if length <= 0:
+        raise ConfigError(f"{what} must be longer than 0")
+    return length
+
+
+def _span(what: str, value: Duration, most: float | None = None, most_told: str = "") -> None:
+    length = _lasting(what, value)
+    if length is None or length < 1:
         raise ConfigError(f"{what} is at least 1 second, not {value!r}")
     if most is not None and length > most:
         raise ConfigError(f"{what} is at most {most_told}, not {value!r}")
@@ -94,7 +101,7 @@ class Throttle:
     def __post_init__(self) -> None:
         _whole("Throttle.limit", self.limit)
         _whole("Throttle.burst", self.burst)
-        _lasting("Throttle.period", self.period)
+        _span("Throttle.period", self.period)
         check_expression("Throttle.key", self.key)
 
 
@@ -111,7 +118,7 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         _whole("RateLimit.limit", self.limit)
-        _lasting("RateLimit.period", self.period, MAX_RATE_LIMIT_S, "24 hours")
+        _span("RateLimit.period", self.period, MAX_RATE_LIMIT_S, "24 hours")
         check_expression("RateLimit.key", self.key)
 
 
@@ -127,7 +134,7 @@ class Debounce:
     timeout: Duration | None = None
 
     def __post_init__(self) -> None:
-        _lasting("Debounce.period", self.period, MAX_DEBOUNCE_S, "7 days")
+        _span("Debounce.period", self.period, MAX_DEBOUNCE_S, "7 days")
         _lasting("Debounce.timeout", self.timeout)
         check_expression("Debounce.key", self.key)
 
@@ -146,7 +153,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         _whole("Batch.max_size", self.max_size, MIN_BATCH)
-        _lasting("Batch.timeout", self.timeout)
+        _span("Batch.timeout", self.timeout)
         check_expression("Batch.key", self.key)
         check_expression("Batch.if_", self.if_)
 

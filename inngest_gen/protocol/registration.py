@@ -224,8 +224,12 @@ def _go_span(length: Duration) -> str:
 def _concurrency(limits: int | Concurrency | Iterable[Concurrency]) -> Any:
     if isinstance(limits, int):
         return limits
-    many = [limits] if isinstance(limits, Concurrency) else limits
-    return [_given(limit=one.limit, key=one.key, scope=one.scope) for one in many]
+    many = [limits] if isinstance(limits, Concurrency) else list(limits)
+    steps = [_given(limit=one.limit, key=one.key, scope=one.scope) for one in many if one.of == "steps"]
+    runs = [_given(limit=one.limit, key=one.key) for one in many if one.of == "runs"]
+    if not runs:
+        return steps
+    return {"fn": runs, "step": steps} if steps else {"fn": runs}  # I57a
 
 
 def _throttle(one: Throttle) -> dict[str, Any]:

@@ -257,14 +257,14 @@ class TestSending:
     async def test_app_send_goes_to_the_engine_of_this_process(self, path: pathlib.Path) -> None:
         app = ig.App("shop")
         echo(app, "f", "go")
-        with pytest.raises(ig.EngineError, match="no engine runs app 'shop'"):
+        with pytest.raises(ig.ConfigError, match="no engine runs app 'shop'"):
             await app.send(ig.Event("go"))
         async with engine(path, app) as its_engine:
             [id] = await app.send(ig.Event("go"))
             await eventually(its_engine._idle)
             [one] = await its_engine.runs()
             assert one.output == ["go", id]
-        with pytest.raises(ig.EngineError, match="no engine runs app 'shop'"):
+        with pytest.raises(ig.ConfigError, match="no engine runs app 'shop'"):
             await app.send(ig.Event("go"))
 
     async def test_send_sync_from_a_thread(self, path: pathlib.Path) -> None:

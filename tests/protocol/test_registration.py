@@ -183,7 +183,7 @@ def test_an_option_that_is_not_declared_is_not_written(value: Any) -> None:
     assert entry(flow={"cancel_on": value}) == entry()
 
 
-@given(st.floats(min_value=0.001, max_value=1e6))
+@given(st.floats(min_value=1, max_value=1e6))
 def test_a_batchs_timeout_has_only_units_that_go_knows(length: float) -> None:
     """Server: pkg/inngest/batch.go reads it with time.ParseDuration, which knows no day and no week."""
     text = option("batch", Batch(2, length))[1]["timeout"]
@@ -294,3 +294,13 @@ def test_the_reply_in_band_holds_the_list_and_the_inspection() -> None:
     assert orjson.loads(
         in_band_reply(AppEntry(id="a", url=URL, framework="f", functions=[], version="9"), {}, env=None, platform=None).body
     )["appVersion"] == ("9")
+
+
+def test_limits_of_runs_stand_beside_those_of_steps() -> None:
+    def wire(*limits: Concurrency) -> Any:
+        return FunctionEntry(slug="a-f", name="f", flow={"concurrency": limits}).wire("http://a/")["concurrency"]
+
+    steps, runs = Concurrency(5), Concurrency(2, "event.data.x", of="runs")
+    assert wire(steps) == [{"limit": 5, "scope": "fn"}]
+    assert wire(runs) == {"fn": [{"limit": 2, "key": "event.data.x"}]}
+    assert wire(steps, runs) == {"fn": [{"limit": 2, "key": "event.data.x"}], "step": [{"limit": 5, "scope": "fn"}]}
