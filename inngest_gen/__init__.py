@@ -41,6 +41,7 @@ from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
 from inngest_gen.options.settings import Limits
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
+from inngest_gen.score import Score
 
 if TYPE_CHECKING:
     from inngest_gen.clock import VirtualClock
@@ -115,6 +116,7 @@ __all__ = [
     "RunInfo",
     "RunNotFound",
     "SchemaError",
+    "Score",
     "Singleton",
     "Step",
     "StepError",

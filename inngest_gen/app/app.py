@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions
+from inngest_gen.app.scorer import ScorerOf, scoring
 from inngest_gen.clock import SystemClock
 from inngest_gen.codecs import Schema
 from inngest_gen.errors import ConfigError, MisuseError
@@ -43,6 +44,10 @@ class Sends(Protocol):
 
     def send_from_thread(self, events: Sequence[Event]) -> list[str]:
         """Send events from a thread without a loop."""
+        ...
+
+    async def note(self, run_id: str, text: str) -> None:
+        """Note something in the timeline of a run. Raises RunNotFound."""
         ...
 
 
@@ -254,6 +259,40 @@ class App:
             return function
 
         return register
+
+    @overload
+    def scorer(
+        self,
+        id: str,
+        *,
+        schema: type[D],
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
+        **options: Any,
+    ) -> Callable[[ScorerOf[D]], DeferredFunction[D]]: ...
+    @overload
+    def scorer(
+        self,
+        id: str,
+        *,
+        schema: Callable[[Any], Any] | None = None,
+        name: str | None = None,
+        retries: int | None = None,
+        backoff: Backoff | None = None,
+        checkpointing: bool | Checkpointing | None = None,
+        middleware: Sequence[MiddlewareFactory] = (),
+        **options: Any,
+    ) -> Callable[[ScorerOf[Any]], DeferredFunction[Any]]: ...
+    def scorer(self, id: str, *, schema: Any = None, **options: Any) -> Callable[[Any], DeferredFunction[Any]]:
+        """Register a deferred function that scores the run that defers it: it gives a Score, a list of them, or None.
+
+        The scores are written in a step "score" of its own, after the handler; they are its result. The options are those of `deferred`.
+        """
+        register = self.deferred(id, schema=schema, **options)
+        return lambda handler: register(scoring(self, id, handler))
 
     @property
     def api(self) -> Api:

@@ -348,6 +348,11 @@ class Engine:
         self._check_open()
         await self._ask(lambda tx: self.transitions.retry(tx, run_id))
 
+    async def note(self, run_id: str, text: str) -> None:
+        """Note something in the timeline of a run, ended or not; the same text once. Raises RunNotFound, EngineError, StoreError."""
+        self._check_open()
+        await self._ask(lambda tx: self.transitions.note(tx, run_id, text))
+
     def send_from_thread(self, events: Sequence[Event]) -> list[str]:
         """Send events from a thread that runs no loop; blocks until they are on disk. Raises what `send` raises."""
         import threading

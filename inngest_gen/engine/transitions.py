@@ -385,6 +385,16 @@ class Transitions:
         self.end(tx, row["run"], status, None, None, effects)
         return effects
 
+    def note(self, tx: Tables, run_id: str, text: str) -> Effects:
+        """Note something in a run's timeline; what was noted already is not noted again. Raises RunNotFound."""
+        row = tx.run_by_id(run_id)
+        if row is None:
+            raise RunNotFound(run_id)
+        info = dumps({"text": text})
+        if not any(entry[2] == "note" and entry[5] == info for entry in tx.history(row["run"])):
+            tx.log(row["run"], self._clock.now(), "note", None, None, info, None)
+        return Effects()
+
     def block(self, tx: Tables, run: int, failure: Failure, effects: Effects) -> None:
         """Block a run whose replay left its record."""
         row = tx.run(run)
