@@ -76,11 +76,11 @@ async def run_body(
     prior_defers: dict[str, bool],
     on_misuse: OnMisuse = "log",
     log: logging.Logger | None = None,
-    threads: Threads | None = None,
+    threads: Threads | anyio.CapacityLimiter | None = None,
     unsent: Callable[[Sequence[LazyOp]], None] | None = None,
     chain: Chain | None = None,
 ) -> Outcome:
-    """Run one attempt. `context` is the run's; the body sees a copy. `threads` is where sync bodies run.
+    """Run one attempt. `context` is the run's; the body sees a copy. `threads` is where sync bodies run: threads of ours, or anyio's within a limit.
 
     If the task is cancelled, `unsent` is called with the defers that the attempt had made. `chain` is the middleware of the request, if any.
     """
@@ -97,7 +97,7 @@ async def run_body(
         raise
 
 
-async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> Outcome:
+async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Outcome:
     try:
         data = await _result(step, buffer, threads)
         check_size(_what(step), data)
@@ -106,7 +106,9 @@ async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) 
     return Outcome(data, None, tuple(buffer.drain()))
 
 
-async def _attempt_within(chain: Chain, step: Run[Any], attempt: Attempt, buffer: LazyBuffer, threads: Threads | None) -> Outcome:
+async def _attempt_within(
+    chain: Chain, step: Run[Any], attempt: Attempt, buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None
+) -> Outcome:
     info: StepInfo = chain.step(step, attempt.step_hash, memoized=False, attempt=attempt.number)
     try:
         data = await chain.attempt(info, lambda: _result(step, buffer, threads), _what(step))
@@ -125,7 +127,7 @@ def _what(step: Run[Any]) -> str:
     return f"the result of {describe(step)}"
 
 
-async def _result(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> bytes:
+async def _result(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> bytes:
     """Run the body and settle its defers; give its result as JSON."""
     try:
         if step.timeout_s is None:
@@ -194,16 +196,16 @@ def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:
     return seconds(error.after), None
 
 
-async def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | None) -> Any:
+async def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Any:
     fn = step.fn
     if _is_async(fn):
         value = fn(*step.args, **step.kwargs)
     else:
         call = functools.partial(_settled, fn, step.args, step.kwargs)
-        if threads is not None:
+        if isinstance(threads, Threads):
             ok, value = await threads.run(call)
         else:
-            ok, value = await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+            ok, value = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=threads)
         if not ok:
             raise value
     if isinstance(value, AsyncGenerator):

@@ -16,6 +16,7 @@ from inngest_gen.calls.request import CallRequest, Parent
 from inngest_gen.clock import Clock
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
+from inngest_gen.middleware.chain import Chain
 from inngest_gen.net.api import Api
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.protocol.call import BadCall, WireCall, memo_of, with_api_state
@@ -27,7 +28,9 @@ _ENGINE_KEYS = ("_inngest", "_inngestExperiment")
 """What the server adds to an event's data (A72, L06)."""
 
 
-async def answer_call(function: Function, wire: WireCall, *, api: Api, clock: Clock) -> Reply:
+async def answer_call(
+    function: Function, wire: WireCall, *, api: Api, clock: Clock, chain: Chain | None, threads: anyio.CapacityLimiter
+) -> Reply:
     """Call a function as a request says; gives the reply. Raises BadCall, and what fetching a large record raises."""
     if wire.use_api:
         wire = await _complete(wire, api)
@@ -44,13 +47,22 @@ async def answer_call(function: Function, wire: WireCall, *, api: Api, clock: Cl
         parents=parents,
     )
     try:
-        data = await function.receive(call.events[0].data)
-        execution = function.begin(call, memos=wire.steps, memo_of=memo_of, prior_defers=wire.defers, data=data)
+        data = None if chain is not None else await function.receive(call.events[0].data)
+        first = wire.attempt == 0 and not wire.steps and wire.target is None  # H05
+        execution = function.begin(call, memos=wire.steps, memo_of=memo_of, prior_defers=wire.defers, data=data, chain=chain, first=first)
     except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
         return error_reply(Failure.of(error, no_retry=True), no_retry=True)
     propagated = sessions if function.app.settings.session_propagation else None
     return await Call(
-        function, wire, execution, api=api, clock=clock, checkpointing=_checkpointing(function, wire), sessions=propagated
+        function,
+        wire,
+        execution,
+        api=api,
+        clock=clock,
+        checkpointing=_checkpointing(function, wire),
+        sessions=propagated,
+        chain=chain,
+        threads=threads,
     ).answer()
 
 

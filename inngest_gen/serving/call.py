@@ -28,9 +28,11 @@ from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.errors import InngestGenError, RetryAfterError, TooLarge
+from inngest_gen.event import Event
 from inngest_gen.ids import event_seed
 from inngest_gen.intents.group import Race
 from inngest_gen.intents.step import Run, SendEvent, SendSignal, Step
+from inngest_gen.middleware.chain import Chain
 from inngest_gen.net.api import Api, Stale
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.protocol import ops
@@ -54,7 +56,10 @@ class _About(TypedDict):
 
 
 class Call:
-    """One call. `wire` is the request; `checkpointing` is None where this call may not checkpoint (F01); `sessions` are those to hand on, if any."""
+    """One call. `wire` is the request; `checkpointing` is None where this call may not checkpoint (F01); `sessions` are those to hand on, if any.
+
+    `chain` is the middleware of this request; `threads` limits how many sync bodies run at once.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class Call:
         clock: Clock,
         checkpointing: Checkpointing | None,
         sessions: Mapping[str, Any] | None,
+        chain: Chain | None,
+        threads: anyio.CapacityLimiter,
     ) -> None:
         self._function = function
         self._app = function.app
@@ -75,6 +82,8 @@ class Call:
         self._clock = clock
         self._checkpointing = checkpointing
         self._sessions = sessions
+        self._chain = chain
+        self._threads = threads
         self._log: logging.Logger = function.app.logger
         self._started = clock.now()
         self._unsent = Unsent()
@@ -255,15 +264,22 @@ class Call:
             prior_defers=self._execution.lazy.prior,
             on_misuse=self._app.defer_errors,
             log=self._log,
+            threads=self._threads,
             unsent=self._log_unsent,
+            chain=self._chain if body is step else None,
         )
 
     async def _send_events(self, op: Op) -> list[str]:
         step = op.step
         assert isinstance(step, SendEvent)
-        now = self._clock.now()
-        events = [wire_event(event, now=now, sessions=self._sessions) for event in step.events]
-        return await self._api.send_events(events, seed=event_seed(self._wire.run_id, op.hash))
+
+        async def deliver(events: Sequence[Event]) -> list[str]:
+            now = self._clock.now()
+            wire = [wire_event(event, now=now, sessions=self._sessions) for event in events]
+            return await self._api.send_events(wire, seed=event_seed(self._wire.run_id, op.hash))
+
+        chain = self._chain
+        return await (chain.send(step.events, deliver) if chain is not None and chain.sends else deliver(step.events))
 
     # Messages.
 

@@ -6,12 +6,18 @@ allows is told, for a request that the key's holder did not sign; replies to sig
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
+
+import anyio
+from anyio.lowlevel import RunVar
 
 from inngest_gen.app.app import App
 from inngest_gen.app.function import Function
 from inngest_gen.clock import Clock, SystemClock
 from inngest_gen.errors import ConfigError
+from inngest_gen.middleware.chain import Chain
+from inngest_gen.middleware.info import ReplyInfo, RequestInfo
 from inngest_gen.net.api import Api
 from inngest_gen.protocol.call import BadCall, parse_call
 from inngest_gen.protocol.reply import Reply, problem_reply, sdk_headers, unauthenticated
@@ -19,6 +25,9 @@ from inngest_gen.protocol.signature import SignatureRefused, sign, verify
 from inngest_gen.serving.answer import answer_call
 from inngest_gen.serving.request import Request
 from inngest_gen.serving.sync import introspect, register
+
+_SYNC_BODIES: Final = 1000
+"""The server decides how many steps run at once; this keeps a process from drowning in threads."""
 
 
 class Endpoint:
@@ -38,6 +47,7 @@ class Endpoint:
         self.origin: str | None = origin
         self.api: Api = api or Api(app.settings)
         self.clock: Clock = clock or SystemClock()
+        self._threads: RunVar[anyio.CapacityLimiter | None] = RunVar("inngest_gen_sync_bodies", None)
 
     async def handle(self, request: Request) -> Reply:
         """Answer a request."""
@@ -91,9 +101,32 @@ class Endpoint:
             if probe == "trust":
                 return Reply(status=200, headers={}, body=b"")
             return problem_reply(400, "unknown_probe", f'Unknown probe "{probe[:100]}"')
-        wire = parse_call(request.body, query=query, headers=request.headers)
+        slug = query.get("fnId", "")
+        function = self._function(slug) if slug else None
+        chain = None if function is None else function.chain()
+        if function is None or chain is None:
+            return await self._call(request, chain)
+        info = RequestInfo(method=request.method, url=request.url, headers=request.headers, body=request.body, slug=function.slug)
+
+        async def answer() -> ReplyInfo:
+            reply = await self._call(request, chain)
+            return ReplyInfo(status=reply.status, headers=reply.headers, body=reply.body)
+
+        replied = await chain.request(info, answer)
+        return Reply(status=replied.status, headers=dict(replied.headers), body=replied.body)
+
+    async def _call(self, request: Request, chain: Chain | None) -> Reply:
+        wire = parse_call(request.body, query=request.query, headers=request.headers)
         function = self._function(wire.function)
-        return await answer_call(function, wire, api=self.api, clock=self.clock)
+        return await answer_call(function, wire, api=self.api, clock=self.clock, chain=chain, threads=self._limiter())
+
+    def _limiter(self) -> anyio.CapacityLimiter:
+        """Give what limits the sync bodies in this loop: a limit of their own, so that slow ones do not hold up the rest of a web application."""
+        limiter = self._threads.get()
+        if limiter is None:
+            limiter = anyio.CapacityLimiter(_SYNC_BODIES)
+            self._threads.set(limiter)
+        return limiter
 
     def _function(self, slug: str) -> Function:
         prefix = f"{self.app.id}-"

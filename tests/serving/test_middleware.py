@@ -1,0 +1,114 @@
+"""Middleware on the wire: the same hooks, in the same order, as on the embedded engine, once a call."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import inngest_gen as ig
+from inngest_gen.ids import step_hash
+from inngest_gen.middleware.info import ReplyInfo, RequestInfo, RunInfo, StepInfo
+from tests.serving.rig import Rig, names
+
+
+class Log(ig.Middleware):
+    lines: list[str]
+
+    async def wrap_request(self, request: RequestInfo, next: Callable[[], Awaitable[ReplyInfo]]) -> ReplyInfo:
+        self.lines.append(f"request {request.slug}")
+        reply = await next()
+        self.lines.append(f"reply {reply.status}")
+        return ReplyInfo(status=reply.status, headers={**reply.headers, "x-seen": "yes"}, body=reply.body)
+
+    def on_run_start(self, run: RunInfo) -> None:
+        self.lines.append("run start")
+
+    def on_run_complete(self, run: RunInfo, output: Any) -> None:
+        self.lines.append(f"run complete {output}")
+
+    def on_run_error(self, run: RunInfo, error: BaseException, final: bool) -> None:
+        self.lines.append(f"run error {error} {final}")
+
+    def on_memoization_end(self, run: RunInfo) -> None:
+        self.lines.append("memoization end")
+
+    async def wrap_function(self, run: RunInfo, next: Callable[[], Awaitable[Any]]) -> Any:
+        self.lines.append("function")
+        value = await next()
+        self.lines.append("function done")
+        return value
+
+    async def wrap_step(self, step: StepInfo, next: Callable[[], Awaitable[Any]]) -> Any:
+        self.lines.append(f"step {step.id} {step.memoized}")
+        return await next()
+
+    async def wrap_send_event(self, events: Any, next: Callable[[], Awaitable[list[str]]]) -> list[str]:
+        self.lines.append(f"send {[event.name for event in events]}")
+        return await next()
+
+
+def logged(handler: Any, **options: Any) -> tuple[Rig, list[str]]:
+    lines: list[str] = []
+
+    class Own(Log):
+        pass
+
+    Own.lines = lines
+    app = ig.App("shop", dev=True, retries=2, middleware=[Own], **options)
+    app.function("f", trigger="go")(handler)
+    return Rig(app), lines
+
+
+async def two(ctx: ig.Context) -> ig.Flow:
+    a = yield ctx.step.run("a", lambda: 1)
+    b = yield ctx.step.run("b", lambda: 2)
+    yield ig.Done(a + b)
+
+
+async def test_the_order_within_one_call_that_checkpoints() -> None:  # H02, H03
+    played, lines = logged(two)
+    reply = await played.call()
+    assert names(reply) == [("RunComplete", None)]
+    assert reply.headers["x-seen"] == "yes"
+    assert lines == [
+        "request shop-f", "memoization end", "run start", "function",
+        "step a False", "step a True", "step b False", "step b True", "function done", "run complete 3", "reply 206",
+    ]  # fmt: skip
+
+
+async def test_the_order_of_calls_that_answer_each_step() -> None:  # H04, H05
+    played, lines = logged(two, checkpointing=False)
+    await played.call()
+    assert lines == ["request shop-f", "memoization end", "run start", "function", "step a False", "reply 206"]
+    lines.clear()
+    await played.call(steps={step_hash("a"): {"data": 1}})
+    assert lines == ["request shop-f", "function", "memoization end", "step a True", "step b False", "reply 206"]
+    lines.clear()
+    await played.call(steps={step_hash("a"): {"data": 1}, step_hash("b"): {"data": 2}})
+    assert lines == [
+        "request shop-f", "function", "step a True", "memoization end", "step b True", "function done", "run complete 3", "reply 200",
+    ]  # fmt: skip
+
+
+async def test_a_targeted_call_is_not_the_first_of_its_run() -> None:
+    async def f(ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.parallel(ctx.step.run("a", int), ctx.step.run("b", int))
+
+    played, lines = logged(f)
+    await played.call(step=step_hash("a"), plan=True)
+    assert "run start" not in lines
+
+
+async def test_sent_events_pass_the_hooks() -> None:
+    async def f(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.send_event("send", ig.Event("x"), ig.Event("y"))
+
+    played, lines = logged(f)
+
+    async def send_events(events: Any, *, seed: str | None = None) -> list[str]:
+        assert seed is not None
+        return [event["name"] for event in events]
+
+    played.api.send_events = send_events  # type: ignore[method-assign]
+    await played.call()
+    assert "send ['x', 'y']" in lines
+    [[sent]] = [one["steps"] for one in played.api.checkpoints]
+    assert (sent["op"], sent["data"]) == ("StepRun", ["x", "y"])
