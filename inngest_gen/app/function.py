@@ -17,6 +17,7 @@ from inngest_gen.driver.history import MemoOf
 from inngest_gen.driver.hooked import Beginning, HookedExecution
 from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
+from inngest_gen.intents.using import Using
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.middleware.info import RunInfo
 from inngest_gen.middleware.stack import Stack
@@ -88,8 +89,9 @@ class Function:
         data: Any = None,
         chain: Chain | None = None,
         first: bool = False,
+        enter: Callable[[Using], Coroutine[Any, Any, Any]] | None = None,
     ) -> Execution:
-        """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`.
+        """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`; `enter` enters what `ctx.using` names.
 
         With the `chain` of this request (from `chain`) the execution calls its hooks and receives the data itself, in its first turn: `data` is then
         not looked at. `first` tells the hooks that the run begins with this request.
@@ -103,6 +105,7 @@ class Function:
             "planned": planned,
             "on_misuse": self.app.defer_errors,
             "log": self.app.logger,
+            "enter": enter,
         }
         if chain is None:
             execution = Execution(**options)

@@ -10,7 +10,7 @@ from inngest_gen.errors import NonDeterminismError
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import Step
 
-_UNSTABLE = (
+UNSTABLE = (
     "the handler's path or a step id depends on something that changes between replays: the time, randomness, the environment, a set's order,"
     " a global, or I/O outside a step; take such values from a step, ctx.random, ctx.uuid() or ctx.started_at"
 )
@@ -19,10 +19,10 @@ _UNSTABLE = (
 def other_step(step: Step[Any], position: int, at: str | None, found: Memo | None, recorded: Memo | Planned | None) -> NonDeterminismError:
     """Make the error for a step that is not the one the record holds at its position. `found` is the memo its own hash has elsewhere."""
     if found is not None and found.position is not None and found.position != position:
-        cause = f"the same step is recorded at position {found.position}: the order of the yields changed; " + _UNSTABLE
+        cause = f"the same step is recorded at position {found.position}: the order of the yields changed; " + UNSTABLE
     elif found is not None:
         if found.kind != step.kind:
-            cause = "the same id now names another kind of step; " + _UNSTABLE
+            cause = "the same id now names another kind of step; " + UNSTABLE
         else:
             cause = (
                 f"the same id is used in several branches, and is recorded of {found.path}: give the steps of each branch ids of their own"
@@ -31,7 +31,7 @@ def other_step(step: Step[Any], position: int, at: str | None, found: Memo | Non
             position=position, recorded=_name(found), yielded=describe(step), recorded_at=found.at, yielded_at=at, cause=cause
         )  # fmt: skip
     else:
-        cause = _UNSTABLE
+        cause = UNSTABLE
     return NonDeterminismError(
         position=position,
         recorded=_name(recorded),
@@ -46,7 +46,7 @@ def ended_early(position: int, recorded: Memo | Planned) -> NonDeterminismError:
     """Make the error for a handler that ended although the record holds further steps."""
     return NonDeterminismError(
         position=position, recorded=_name(recorded), yielded=None, recorded_at=recorded.at, yielded_at=None,
-        cause="the handler ended where it went on before; " + _UNSTABLE,
+        cause="the handler ended where it went on before; " + UNSTABLE,
     )  # fmt: skip
 
 

@@ -97,6 +97,8 @@ class Execution:
         self.run_id: str = run_id
         self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
         self.ended: Ended | None = None
+        self.repeats: bool = False
+        """Whether all of it has been passed before, also what the record doesn't tell: set where a replay is only looked at."""
         self.position: int = 0
         """How many steps have been yielded."""
         self._history = History({} if memos is None else memos, strict=strict, planned=planned or {}, memo_of=memo_of)
@@ -120,6 +122,8 @@ class Execution:
         self._plain: Coroutine[Any, Any, Any] | None = None
         self._flows: dict[int, FlowNode] = {}
         self._stack = AsyncExitStack()
+        self.entered: list[Any] = []
+        """What entering each resource of `ctx.using` gave, in order."""
         self._finalizer = Finalizer()
         self.context: Context = copy_context()
         self.context.run(current_sink.set, self.lazy)
@@ -146,7 +150,7 @@ class Execution:
     @property
     def replaying(self) -> bool:
         """Whether the handler is at a place which it has passed before, in this process or another: log lines there are repeats."""
-        return not self._live and self._history.passed(self.position)
+        return self.repeats or (not self._live and self._history.passed(self.position))
 
     async def turn(self, budget: int = _UNLIMITED) -> Turn:
         """Drive the handler until it ends or nothing more is memoized, at most `budget` yields. Must be awaited in one and the same task."""
@@ -214,6 +218,7 @@ class Execution:
         self._tree.clear()
         self._moved.clear()
         self._fresh.clear()
+        self.entered.clear()
         self._history.memos.clear()
 
     # The turn.
@@ -635,10 +640,13 @@ class Execution:
         manager: Any = using.manager
         try:
             if hasattr(type(manager), "__aenter__"):
-                return await self._stack.enter_async_context(manager)
-            return self._stack.enter_context(manager)
+                entered = await self._stack.enter_async_context(manager)
+            else:
+                entered = self._stack.enter_context(manager)
         finally:
             self._mark = self._mark_now()
+        self.entered.append(entered)
+        return entered
 
     def _in_own_scope(self, flow: FlowNode) -> bool:
         return self._mark_now() is not self._mark or self._open_scope(flow) is not None

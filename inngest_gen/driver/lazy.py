@@ -78,6 +78,11 @@ class LazyBuffer:
     def __len__(self) -> int:
         return len(self._pending)
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """The hashes of the defers that were made so far, sent or not."""
+        return frozenset(self._seen)
+
     # What intents call.
 
     def made(self, defer: Defer) -> None:

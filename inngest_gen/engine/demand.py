@@ -15,7 +15,6 @@ from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.transitions import Change, Effects, Paused, Transitions
 from inngest_gen.errors import UnsupportedOption
 from inngest_gen.event import Event
-from inngest_gen.ids import new_id
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, Step, WaitForEvent, WaitForSignal
 
@@ -105,7 +104,7 @@ def _send_signal(step: SendSignal, transitions: Transitions) -> Send:
 
 def send_event(events: Sequence[Event], record: Record, transitions: Transitions, now: float) -> tuple[Change, list[str]]:
     """Give the change that sends events, and the ids that they will have. Raises InngestGenError for what cannot be sent."""
-    sent = [checked_event(event if event.id is not None else dataclasses.replace(event, id=new_id(now))) for event in events]
+    sent = [checked_event(event if event.id is not None else dataclasses.replace(event, id=transitions.new_id(now))) for event in events]
     ids = [one.event.id or "" for one in sent]
 
     def change(tx: Tables, effects: Effects) -> None:

@@ -40,7 +40,8 @@ from inngest_gen.middleware.chain import Chain
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
 
-_BODIED = (Run, Fetch, AIInfer)
+BODIED = (Run, Fetch, AIInfer)
+"""The steps that have a body here."""
 Mail = tuple[str, Memo | None, bool]
 
 
@@ -206,7 +207,7 @@ class LiveRun:
                     await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
                     return
             new = turn.new
-            if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, _BODIED) and new[0].hash not in self._waiting:
+            if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, BODIED) and new[0].hash not in self._waiting:
                 self._in_flight[new[0].hash] = None
                 await self._attempt(new[0])
             else:
@@ -281,7 +282,7 @@ class LiveRun:
         if hash in self._waiting:
             return
         step = op.step
-        if isinstance(step, _BODIED) or (isinstance(step, SendEvent) and self._chain is not None and self._chain.sends):
+        if isinstance(step, BODIED) or (isinstance(step, SendEvent) and self._chain is not None and self._chain.sends):
             self._start_body(op)
             return
         self._in_flight[hash] = None
@@ -303,7 +304,7 @@ class LiveRun:
 
     def _plan(self, op: Op, change: Change, due: float | None) -> None:
         """Record that a step waits."""
-        info = _info(op)
+        info = info_of(op)
         self._in_flight.pop(op.hash, None)
         self._waiting.add(op.hash)
 
@@ -315,7 +316,7 @@ class LiveRun:
 
     def _send(self, op: Op, change: Change) -> None:
         """Record what a step sends together with its result: it is sent exactly once."""
-        info = _info(op)
+        info = info_of(op)
 
         def send(tx: Tables, effects: Effects) -> None:
             change(tx, effects)
@@ -420,7 +421,7 @@ class LiveRun:
 
     def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
         run = self.run
-        info = _info(op, started=started, attempt=number)
+        info = info_of(op, started=started, attempt=number)
         lazy = [*self._drain(), *outcome.lazy]
         data = outcome.data
         engine = self._engine
@@ -444,7 +445,7 @@ class LiveRun:
         now = engine.now()
         due = self._next_attempt(number, f"{record.id}:{hash}", now, outcome.retry_in, outcome.retry_at)
         lazy = [*self._drain(), *outcome.lazy]
-        info = _info(op, attempt=number, retry_at=due)
+        info = info_of(op, attempt=number, retry_at=due)
         record.attempts[hash] = number + 1
 
         def change(tx: Tables, effects: Effects) -> None:
@@ -466,7 +467,7 @@ class LiveRun:
         engine = self._engine
         run = self.run
         lazy = [*self._drain(), *lazies]
-        info = _info(op, started=started, attempt=number)
+        info = info_of(op, started=started, attempt=number)
         record = self._record
         assert record is not None
         data = dumps(failure.to_json())
@@ -529,7 +530,7 @@ class LiveRun:
 
         def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
             tx.end_pause(run, hash)
-            tx.log(run, self._engine.now(), "abandoned", hash, op.position, _info(op), None)
+            tx.log(run, self._engine.now(), "abandoned", hash, op.position, info_of(op), None)
 
         self._submit(change, lambda _: self._tell("step.abandoned", op=op))
 
@@ -571,7 +572,7 @@ class LiveRun:
         now = engine.now()
         if final or number + 1 >= self._max_attempts:
             told: dict[str, Any] = {"attempt": number}
-            if failed := [step for step in _failed_steps(error) if step is not None]:
+            if failed := [step for step in failed_steps(error) if step is not None]:
                 told["steps"] = failed
             self._note_unused(execution)
             await self._finish("failed", None, failure, lazy, told)
@@ -697,14 +698,15 @@ class LiveRun:
             self._tell(kind, step_id=op.id)
 
 
-def _failed_steps(error: BaseException) -> list[str | None]:
+def failed_steps(error: BaseException) -> list[str | None]:
     """List the ids of the steps whose recorded failures left the handler."""
     if isinstance(error, BaseExceptionGroup):
-        return [id for inner in error.exceptions for id in _failed_steps(inner)]
+        return [id for inner in error.exceptions for id in failed_steps(inner)]
     return [error.step_id] if isinstance(error, StepError) and error.memoized else []
 
 
-def _info(op: Op, **more: Any) -> bytes:
+def info_of(op: Op, **more: Any) -> bytes:
+    """Give what an entry of the log says of its step."""
     step = op.step
     info: dict[str, Any] = {"id": step.id, "kind": step.kind, "at": op.at}
     if step.name != step.id:

@@ -96,12 +96,16 @@ Change = Callable[[Tables, Effects], None]
 
 
 class Transitions:
-    """The changes, over what the engine knows of its functions: their slugs, and which names trigger which. Used in the writer's thread only."""
+    """The changes, over what the engine knows of its functions: their slugs, and which names trigger which. Used in the writer's thread only.
 
-    def __init__(self, slugs: set[str], triggers: Triggers, clock: Clock) -> None:
+    `new_id` makes the ids of runs and events from the time, in epoch seconds.
+    """
+
+    def __init__(self, slugs: set[str], triggers: Triggers, clock: Clock, new_id: Callable[[float], str] = new_id) -> None:
         self._slugs = slugs
         self._triggers = triggers
         self._clock = clock
+        self.new_id: Callable[[float], str] = new_id
         self.watched: Watched = Watched()
 
     def open(self, tx: Tables) -> Effects:
@@ -120,7 +124,7 @@ class Transitions:
         result: list[tuple[str, int]] = []
         for one in sent:
             event = one.event
-            id = event.id or new_id(now)
+            id = event.id or self.new_id(now)
             ts = event.ts if event.ts is not None else int(now * 1000)
             seq = tx.add_event(id, event.name, one.data, ts, one.meta, now, origin)
             if seq is None:
@@ -139,7 +143,7 @@ class Transitions:
         parent_id: str | None, effects: Effects,
     ) -> str | None:  # fmt: skip
         now = self._clock.now()
-        id = new_id(now)
+        id = self.new_id(now)
         run = tx.add_run(id, slug, seq, kind, origin, parent, parent_hash, now)
         if run is None:
             return None
@@ -235,7 +239,7 @@ class Transitions:
         event = Event(
             outcome.INVOKED,
             jsonvalue.decode(data),
-            id=new_id(now),
+            id=self.new_id(now),
             ts=int(now * 1000),
             meta=None if meta is None else jsonvalue.decode(meta),
         )
@@ -357,7 +361,7 @@ class Transitions:
             result = None if output is None else jsonvalue.decode(output)
             data = outcome.finish_data(row["function"], row["id"], _event_json(trigger), status, error, result)
             now = self._clock.now()
-            event = Event(name, data, id=id or new_id(now), ts=int(now * 1000), meta=trigger.meta)
+            event = Event(name, data, id=id or self.new_id(now), ts=int(now * 1000), meta=trigger.meta)
             seq = tx.add_event(
                 event.id or "", name, dumps(data), event.ts or 0, None if event.meta is None else dumps(event.meta), now, row["origin"]
             )

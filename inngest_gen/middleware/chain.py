@@ -53,6 +53,12 @@ class Chain:
         self.wraps_function: bool = bool(hooks["wrap_function"])
         self.sends: bool = bool(hooks["transform_send_event"] or hooks["wrap_send_event"])
 
+    def mute(self) -> None:
+        """Tell nobody of anything: for a replay that is only looked at. Hooks that change something are called all the same."""
+        for name in self._hooks:
+            if name.startswith("on_"):
+                self._hooks[name] = ()
+
     # The request.
 
     async def request(self, request: RequestInfo, next: Callable[[], Awaitable[ReplyInfo]]) -> ReplyInfo:

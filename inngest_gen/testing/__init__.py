@@ -5,15 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inngest_gen.testing.engine import START, MemoryEngine
+    from inngest_gen.testing.failures import CheckFailed, HeldOverYield, NotUsed, ReplayMismatch, RunFailed, Stuck
+    from inngest_gen.testing.given import at
+    from inngest_gen.testing.playing import SLEEP, WAIT, Playing
+    from inngest_gen.testing.result import DeferResult, Defers, Result, StepResult, Steps
+    from inngest_gen.testing.running import execute_step, run
     from inngest_gen.testing.server.run import Call, DeferEntry, ServerRun, StepEntry
     from inngest_gen.testing.server.server import Server
+    from inngest_gen.testing.standins import NEVER, REAL, RECORD_ONLY, attempts, lasting
 
 _LAZY = {
     "Call": "inngest_gen.testing.server.run",
+    "CheckFailed": "inngest_gen.testing.failures",
     "DeferEntry": "inngest_gen.testing.server.run",
+    "DeferResult": "inngest_gen.testing.result",
+    "Defers": "inngest_gen.testing.result",
+    "HeldOverYield": "inngest_gen.testing.failures",
+    "MemoryEngine": "inngest_gen.testing.engine",
+    "NEVER": "inngest_gen.testing.standins",
+    "NotUsed": "inngest_gen.testing.failures",
+    "Playing": "inngest_gen.testing.playing",
+    "REAL": "inngest_gen.testing.standins",
+    "RECORD_ONLY": "inngest_gen.testing.standins",
+    "ReplayMismatch": "inngest_gen.testing.failures",
+    "Result": "inngest_gen.testing.result",
+    "RunFailed": "inngest_gen.testing.failures",
+    "SLEEP": "inngest_gen.testing.playing",
+    "START": "inngest_gen.testing.engine",
     "Server": "inngest_gen.testing.server.server",
     "ServerRun": "inngest_gen.testing.server.run",
     "StepEntry": "inngest_gen.testing.server.run",
+    "StepResult": "inngest_gen.testing.result",
+    "Steps": "inngest_gen.testing.result",
+    "Stuck": "inngest_gen.testing.failures",
+    "WAIT": "inngest_gen.testing.playing",
+    "at": "inngest_gen.testing.given",
+    "attempts": "inngest_gen.testing.standins",
+    "execute_step": "inngest_gen.testing.running",
+    "lasting": "inngest_gen.testing.standins",
+    "run": "inngest_gen.testing.running",
 }
 
 
@@ -27,4 +58,34 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-__all__ = ["Call", "DeferEntry", "Server", "ServerRun", "StepEntry"]
+__all__ = [
+    "NEVER",
+    "REAL",
+    "RECORD_ONLY",
+    "SLEEP",
+    "START",
+    "WAIT",
+    "Call",
+    "CheckFailed",
+    "DeferEntry",
+    "DeferResult",
+    "Defers",
+    "HeldOverYield",
+    "MemoryEngine",
+    "NotUsed",
+    "Playing",
+    "ReplayMismatch",
+    "Result",
+    "RunFailed",
+    "Server",
+    "ServerRun",
+    "StepEntry",
+    "StepResult",
+    "Steps",
+    "Stuck",
+    "at",
+    "attempts",
+    "execute_step",
+    "lasting",
+    "run",
+]

@@ -6,7 +6,7 @@ import pathlib
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
@@ -28,8 +28,16 @@ class Reader:
 
     def __init__(self, path: str | pathlib.Path) -> None:
         self._path = pathlib.Path(path)
-        self._connection = connect_to_read(self._path)
+        self._connection: sqlite3.Connection = connect_to_read(self._path)
         self._connection.row_factory = sqlite3.Row
+
+    @classmethod
+    def over(cls, connection: Any) -> Self:
+        """Read through a connection that is open, or what stands for it; its rows are sqlite3.Row."""
+        reader = cls.__new__(cls)
+        reader._path = pathlib.Path(":memory:")
+        reader._connection = connection
+        return reader
 
     def close(self) -> None:
         """Close the file."""

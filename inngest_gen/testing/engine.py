@@ -1,0 +1,440 @@
+"""MemoryEngine: runs the functions of apps in memory, on a clock that moves by itself, in the test's own task.
+
+The tables, the changes of state and the rules are the embedded engine's; what differs is that one thing happens after the other, always in the same
+order, and that a long sleep takes no time. Promises: two runs of a test are alike, down to the ids. Refuses: flow control (a run begins at once).
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+from inngest_gen.app.app import App
+from inngest_gen.app.function import Function
+from inngest_gen.clock import VirtualClock
+from inngest_gen.driver.attempt import current_attempt
+from inngest_gen.driver.threads import Threads
+from inngest_gen.driver.turn import Op
+from inngest_gen.durations import Duration, moment, seconds
+from inngest_gen.engine.record import Record
+from inngest_gen.engine.rules.matching import match_key
+from inngest_gen.engine.sent import checked_event
+from inngest_gen.engine.store.tables import Tables
+from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved
+from inngest_gen.errors import ConfigError, EngineError
+from inngest_gen.event import Event
+from inngest_gen.ids import nth_id
+from inngest_gen.intents.step import Step
+from inngest_gen.testing.director import Director
+from inngest_gen.testing.failures import CheckFailed, NotUsed
+from inngest_gen.testing.given import At, starting
+from inngest_gen.testing.handled import Handled
+from inngest_gen.testing.memory import Cut, MemoryStore
+from inngest_gen.testing.playing import Playing
+from inngest_gen.testing.result import Result, results
+from inngest_gen.testing.standins import Functions, StandIns, Steps
+
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a test's time begins."""
+
+
+class MemoryEngine:
+    """An engine for tests: `async with testing.MemoryEngine(app) as engine`. Its `send` and `cancel` are those of `ig.Engine`.
+
+    `steps` and `functions` say what stands in for them, `events` what is sent when a step waits for it, or at a time (`testing.at`). With
+    `always_replay` every stop of a handler is held against a handler that is rebuilt from the record. `start` is when time begins, `seed` what the
+    ids are drawn from. Raises ConfigError for two functions of one slug, and for a stand-in that is none.
+    """
+
+    def __init__(
+        self,
+        *apps: App,
+        steps: Steps | None = None,
+        functions: Functions | None = None,
+        events: Sequence[Event | At] = (),
+        always_replay: bool = True,
+        start: datetime | str | None = None,
+        seed: str = "",
+        max_steps: int = 1000,
+        max_happenings: int = 100_000,
+        allow_unused: bool = False,
+        director: Director | None = None,
+    ) -> None:
+        self.apps: tuple[App, ...] = apps
+        self.always_replay: bool = always_replay
+        self.max_steps: int = max_steps
+        self.max_happenings: int = max_happenings
+        self.allow_unused: bool = allow_unused
+        self.director: Director = director or Director()
+        self.log: logging.Logger = logging.getLogger("inngest_gen.testing")
+        self.functions: dict[str, Function] = {}
+        for app in apps:
+            for function in app.functions.values():
+                if function.slug in self.functions:
+                    raise ConfigError(f"two apps declare a function with the slug {function.slug!r}")
+                self.functions[function.slug] = function
+        self.stand_ins: StandIns = StandIns(steps, functions)
+        self._start = moment(START if start is None else start)
+        self._clock = VirtualClock(self._start)
+        self._seed = seed
+        self._ids = 0
+        slugs = {*self.functions, *self.stand_ins.slugs()}
+        self.store: MemoryStore = MemoryStore(self.functions, slugs, self._clock, self._new_id)
+        self._live: dict[int, Handled] = {}
+        self._drives: deque[Handled] = deque()
+        self._bodies: list[tuple[Handled, Op]] = []
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._at: list[tuple[float, int, Event]] = []
+        self._leaving: list[Handled] = []
+        self._wanted: list[Event] = [event for event in events if isinstance(event, Event)]
+        self._counted = 0
+        self._happened = 0
+        self._watching: list[Callable[[Handled, Op], None]] = []
+        self.played: set[int] = set()
+        """Runs that the test itself began: nothing stands in for them."""
+        self.set_aside: set[int] = set()
+        """Runs that stay queued, as their function's stand-in says."""
+        self.made_in_bodies: dict[int, set[str]] = {}
+        """The hashes of the defers that step bodies made, by run."""
+        self.asked: dict[tuple[int, str], Step[Any]] = {}
+        """Every step that was asked for, by run and hash."""
+        self.sent: list[tuple[int | None, Event]] = []
+        """The events that runs sent, with the run."""
+        self.logged: list[logging.LogRecord] = []
+        for event in events:
+            if isinstance(event, At):
+                self._send_at(event.when, event.event)
+            elif not isinstance(event, Event):
+                raise ConfigError(f"events= takes ig.Event and testing.at(...), not {type(event).__name__}")
+
+    # Lifetime.
+
+    async def __aenter__(self) -> Self:
+        for app in self.apps:
+            if app.engine is not None:
+                raise EngineError(f"app {app.id!r} is run by another engine in this process")
+        self.threads: Threads = Threads()
+        self._catcher = _Catcher(self.logged)
+        self._levels = [(app.logger, app.logger.level) for app in self.apps]
+        for app in self.apps:
+            app.engine = self
+            app.logger.addHandler(self._catcher)
+            if app.logger.level == logging.NOTSET:
+                app.logger.setLevel(logging.DEBUG)
+        return self
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            for handled in list(self._live.values()):
+                await handled.let_go()
+        finally:
+            self.threads.close()
+            self.store.close()
+            for app in self.apps:
+                app.engine = None
+            for logger, level in self._levels:
+                logger.removeHandler(self._catcher)
+                logger.setLevel(level)
+        if exc is None and not self.allow_unused:
+            self.check_used()
+
+    # What tests call.
+
+    def now(self) -> float:
+        """Give the time, in epoch seconds."""
+        return self._clock.now()
+
+    @property
+    def time(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+    async def send(self, *events: Event, at: Duration | datetime | None = None) -> list[str]:
+        """Send events; gives their ids. `at` is a moment, or a duration from now: they are sent when it comes, and nothing is given.
+
+        Raises what the embedded engine raises: EngineError for a reserved name, TooLarge, NotJSON.
+        """
+        if at is not None:
+            for event in events:
+                self._send_at(at, event)
+            return []
+        return self.send_from_thread(events)
+
+    def send_from_thread(self, events: Sequence[Event]) -> list[str]:
+        """Send events from any thread; gives their ids."""
+        sent = [checked_event(event) for event in events]
+        effects = self.write(lambda tx: self.store.transitions.receive(tx, sent))
+        ids = [id for id, _ in effects.result]
+        attempt = current_attempt.get()
+        if attempt is not None:
+            run = self.store.tables.run_by_id(attempt.run_id)
+            self.note_sent(None if run is None else run["run"], events, ids)
+        return ids
+
+    def play(self, function: Function, event: Any = None) -> Playing:
+        """Queue a run of one function, whatever its triggers: the run's `finish` and `run_until` move it, as does `settle`.
+
+        `event` is an `ig.Event`, or the event's data where a trigger tells its name; a deferred function's data; the error that a failure handler
+        handles. Raises ConfigError for a function of another app, SchemaError for data that does not fit.
+        """
+        if self.functions.get(function.slug) is not function:
+            raise ConfigError(f"{function!r} is no function of this engine's apps")
+        kind, starts = starting(function, event, self.now())
+        number = self._begin(function, starts, kind)
+        self.played.add(number)
+        return Playing(self, number, self.run_id(number))
+
+    def _begin(self, function: Function, event: Event, kind: str) -> int:
+        """Queue a run of one function, whatever its triggers; gives its number."""
+        sent = checked_event(event) if not event.name.startswith("inngest/") else None
+        data = sent.data if sent is not None else _encoded(event)
+
+        def change(tx: Tables) -> Effects:
+            now = self.now()
+            id = event.id or self._new_id(now)
+            ts = event.ts if event.ts is not None else int(now * 1000)
+            meta = None if event.meta is None else dict(event.meta)
+            whole = Event(event.name, event.data, id=id, ts=ts, meta=meta)
+            seq = tx.add_event(id, event.name, data, ts, None if sent is None else sent.meta, now, None)
+            if seq is None:
+                raise ConfigError(f"an event with the id {id!r} was sent before: it starts nothing a second time")
+            run_id = self._new_id(now)
+            run = tx.add_run(run_id, function.slug, seq, kind, seq, None, None, now)
+            assert run is not None
+            record = Record(run=run, id=run_id, function=function.slug, kind=kind, origin=seq, parent=None, event=whole)
+            return Effects(run, [Queued(record, None)])
+
+        number: int = self.write(change).result
+        return number
+
+    async def settle(self, until: Duration | datetime | None = None) -> None:
+        """Let everything happen that can, or, with `until` (a duration from now, or a moment), all that happens until then."""
+        limit = None if until is None else self._moment(until)
+        while await self.happen(limit):
+            pass
+        if limit is not None and limit > self.now():
+            self._clock.advance_to(limit)
+
+    async def cancel(self, run_id: str) -> None:
+        """Cancel a run, as `ig.Engine` does. Raises RunNotFound."""
+        self.write(lambda tx: self.store.transitions.cancel(tx, run_id))
+        await self._let_leave()
+
+    async def retry(self, run_id: str) -> None:
+        """Let a failed or blocked run go on, as `ig.Engine` does. Raises RunNotFound, EngineError for a run in another state."""
+        self.write(lambda tx: self.store.transitions.retry(tx, run_id))
+
+    def results(self) -> dict[str, Result]:
+        """Give what each run has done so far, by run id, in the order in which they were made."""
+        numbers = self.store.run_numbers()
+        runs = [run for id in numbers if (run := self.store.reader.get(id)) is not None]
+        under_way = {run: handled.under_way() for run, handled in self._live.items()}
+        return results(runs, numbers, self.asked, under_way, self.sent, self.logged)
+
+    def run_id(self, run: int) -> str:
+        """Give the id of the run with a number."""
+        return next(id for id, number in self.store.run_numbers().items() if number == run)
+
+    def check_used(self) -> None:
+        """Raise NotUsed if a stand-in was given for a step that was never asked for, or an event that nothing waited for."""
+        unused = self.stand_ins.unused()
+        if unused:
+            asked = list(dict.fromkeys(step.id for step in self.asked.values()))
+            raise NotUsed(
+                f"no step {unused[0]!r} was asked for, and steps= has a stand-in for it; asked for were: {', '.join(asked) or 'none'}"
+                " (allow_unused=True if that is meant)"
+            )
+        if self._wanted:
+            raise NotUsed(
+                f"the event {self._wanted[0].name!r} was given, and no step waited for it: its name or what `match` looks at may be wrong;"
+                " testing.at(time, event) sends it whether or not something waits (allow_unused=True if that is meant)"
+            )
+
+    # The loop.
+
+    async def happen(self, limit: float | None = None) -> bool:
+        """Let the next thing happen. Says False if there is none, until `limit` (epoch seconds)."""
+        self._happened += 1
+        if self._happened > self.max_happenings:
+            raise CheckFailed(
+                f"after {self.max_happenings:,} happenings it still goes on, and it is {self.time:%Y-%m-%d %H:%M} there: a function that starts"
+                " itself again, or a loop that sleeps? Give settle(until=...) an end, or raise max_happenings"
+            )
+        try:
+            return await self._happen(limit)
+        except Cut:
+            await self.kill()
+            return True
+
+    async def _happen(self, limit: float | None) -> bool:
+        await self._let_leave()
+        if self._drives:
+            await self._drives.popleft().drive()
+            return True
+        if self._send_wanted():
+            return True
+        due = self._next_due()
+        may_pass = due is not None and (limit is None or due <= limit)
+        if self._bodies:
+            picked = self.director.pick(len(self._bodies) + may_pass)
+            if picked < len(self._bodies):
+                handled, op = self._bodies.pop(picked)
+                await handled.body(op)
+                return True
+        if due is None or not may_pass:
+            return False
+        self._pass(due)
+        return True
+
+    def _next_due(self) -> float | None:
+        first = self.store.tables.first_due()
+        times = [one[0][0] for one in (self._later, self._at) if one]
+        return min([*times, first] if first is not None else times, default=None)
+
+    def _pass(self, due: float) -> None:
+        """Let time pass until `due`, and what is due then happen: what the outside sends first, then what has taken its time, then timers."""
+        now = max(due, self.now())
+        self._clock.advance_to(now)
+        if self._at and self._at[0][0] <= now:
+            self.send_from_thread([heapq.heappop(self._at)[2]])
+        elif self._later and self._later[0][0] <= now:
+            heapq.heappop(self._later)[2]()
+        else:
+            runs = list(dict.fromkeys(run for _, run in sorted(one for one in self.store.tables.timers() if one[0] <= now)))
+            self.write(lambda tx: self.store.transitions.fire(tx, runs))
+
+    def _send_wanted(self) -> bool:
+        """Send one of the given events that a step waits for."""
+        for place, event in enumerate(self._wanted):
+            value = {"name": event.name, "data": dict(event.data), "id": event.id, "ts": event.ts}
+            for path in self.store.tables.awaited_paths(event.name):
+                key = match_key(value, path) if path else ""
+                if key is not None and self.store.tables.waits(event.name, path, key):
+                    del self._wanted[place]
+                    self.send_from_thread([event])
+                    return True
+        return False
+
+    async def kill(self) -> None:
+        """End the process, so to say: all that is in memory is gone, and what the tables hold goes on."""
+        self.store.is_cut = True
+        for handled in list(self._live.values()):
+            await handled.let_go()
+        self._live.clear()
+        self._drives.clear()
+        self._bodies.clear()
+        self._later.clear()
+        self.store.go_on()
+        self.write(self.store.transitions.open)
+
+    async def _let_leave(self) -> None:
+        while self._leaving:
+            await self._leaving.pop().let_go()
+
+    # What handled runs call.
+
+    def write(self, change: Callable[[Tables], Effects]) -> Effects:
+        """Make a change, and act on what follows from it."""
+        effects = self.store.change(change)
+        for effect in effects.then:
+            match effect:
+                case Queued(record, _):
+                    self._take_up(record.run)
+                case Reopened(run):
+                    self._take_up(run)
+                case Resolved(run, hash, memo):
+                    handled = self._live.get(run)
+                    if handled is not None and handled.execution is not None:
+                        handled.deliver(hash, memo)
+                        self.wants_drive(handled)
+                    else:
+                        self._take_up(run)
+                case Over(run=run, status=status):
+                    handled = self._live.get(run)
+                    if handled is not None and status == "cancelled":
+                        handled.over = True
+                        self._leaving.append(handled)
+                case Paused():
+                    pass
+        return effects
+
+    def _take_up(self, run: int) -> None:
+        if run not in self._live:
+            handled = self._live[run] = Handled(self, run)
+            self.wants_drive(handled)
+
+    def wants_drive(self, handled: Handled) -> None:
+        """Note that a run has something to do."""
+        if handled not in self._drives:
+            self._drives.append(handled)
+
+    def has_body(self, handled: Handled, op: Op) -> None:
+        """Note that a step's body is to be run."""
+        self._bodies.append((handled, op))
+
+    def later(self, takes: float, then: Callable[[], None]) -> None:
+        """Let something happen in `takes` seconds, at once if 0. It is lost when the process is killed."""
+        if takes <= 0:
+            then()
+            return
+        self._counted += 1
+        heapq.heappush(self._later, (self.now() + takes, self._counted, then))
+
+    def asked_for(self, handled: Handled, op: Op) -> None:
+        """Note that a step has come to the frontier."""
+        self.asked[handled.run, op.hash] = op.step
+        for watch in self._watching:
+            watch(handled, op)
+
+    def note_sent(self, run: int | None, events: Sequence[Event], ids: Sequence[str]) -> None:
+        """Note that a run has sent events."""
+        self.sent += [
+            (run, Event(event.name, event.data, id=id, ts=event.ts, meta=event.meta)) for event, id in zip(events, ids, strict=True)
+        ]
+
+    def forget(self, handled: Handled) -> None:
+        """Note that a run has left memory."""
+        if self._live.get(handled.run) is handled:
+            del self._live[handled.run]
+        self._bodies = [(one, op) for one, op in self._bodies if one is not handled]
+        if handled in self._drives:
+            self._drives.remove(handled)
+
+    def watch(self, watch: Callable[[Handled, Op], None]) -> Callable[[], None]:
+        """Call `watch` for each step that comes to the frontier; gives a function that ends this."""
+        self._watching.append(watch)
+        return lambda: self._watching.remove(watch)
+
+    def _new_id(self, now: float) -> str:
+        self._ids += 1
+        return nth_id(now, self._seed, self._ids)
+
+    def _moment(self, when: Duration | datetime) -> float:
+        return moment(when) if isinstance(when, datetime) else self.now() + seconds(when)
+
+    def _send_at(self, when: Duration | datetime, event: Event) -> None:
+        checked_event(event)
+        self._counted += 1
+        heapq.heappush(self._at, (self._moment(when), self._counted, event))
+
+
+def _encoded(event: Event) -> bytes:
+    from inngest_gen import jsonvalue
+
+    return jsonvalue.encode(dict(event.data), f"the data of event {event.name!r}")
+
+
+class _Catcher(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)

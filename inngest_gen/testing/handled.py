@@ -1,0 +1,575 @@
+"""One run while a memory engine has it: brings the driver's frontier to the tables, and their results to the driver, one step after the other.
+
+What `engine/live.py` does with tasks, a writer's thread and real time, this does in the test's own task: so a test is the same each time. With
+`always_replay` every stop of the handler is held against a handler that was rebuilt from the record (see `rebuilt`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from inngest_gen import jsonvalue
+from inngest_gen.app.function import Function
+from inngest_gen.calls.failure import Failure
+from inngest_gen.calls.lazy import DeferAdd, LazyOp
+from inngest_gen.calls.memo import Memo
+from inngest_gen.driver.attempt import Attempt
+from inngest_gen.driver.body import Outcome, check_size, failed_outcome, retry_time, run_body
+from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
+from inngest_gen.engine.demand import Wait, demand_of, send_event
+from inngest_gen.engine.live import BODIED, failed_steps, info_of
+from inngest_gen.engine.record import Record, load, planned
+from inngest_gen.engine.rules import received
+from inngest_gen.engine.rules.backoff import next_attempt
+from inngest_gen.engine.store.tables import Tables, dumps
+from inngest_gen.engine.transitions import Change, Effects, Paused
+from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RetryAfterError
+from inngest_gen.event import Event
+from inngest_gen.intents.intent import describe
+from inngest_gen.intents.step import Run, SendEvent, Sleep, SleepUntil, WaitForEvent, WaitForSignal
+from inngest_gen.intents.using import Using
+from inngest_gen.middleware.chain import Chain
+from inngest_gen.testing import bodies
+from inngest_gen.testing.failures import CheckFailed
+from inngest_gen.testing.rebuilt import check_held, check_same
+from inngest_gen.testing.standins import MISSING, NEVER, REAL, RECORD_ONLY, reduced
+
+if TYPE_CHECKING:
+    from inngest_gen.testing.engine import MemoryEngine
+
+Enter = Callable[[Using], Coroutine[Any, Any, Any]]
+_MUTED = logging.Logger("inngest_gen.testing.rebuilt", logging.CRITICAL + 1)  # noqa: LOG001 - one that nobody else gets and nobody configures
+
+
+class Handled:
+    """A run in memory."""
+
+    def __init__(self, engine: MemoryEngine, run: int) -> None:
+        self.run: int = run
+        self._engine = engine
+        self._execution: Execution | None = None
+        self._mail: list[tuple[str, Memo | None, bool]] = []
+        self._in_flight: set[str] = set()
+        self._abandoned: set[str] = set()
+        self._prelude: list[Change] = []
+        self._lazy: list[LazyOp] = []
+        self._chain: Chain | None = None
+        """The middleware of this stay in memory."""
+        self._attempt = 0
+        """The handler's attempt that was begun with."""
+        self.over: bool = False
+        self.suspended: bool = False
+
+    # What the engine calls.
+
+    @property
+    def record(self) -> Record:
+        """The run's record, as far as it has been read."""
+        return self._record
+
+    @property
+    def execution(self) -> Execution | None:
+        """The handler, where it is in memory."""
+        return self._execution
+
+    def under_way(self) -> list[Op]:
+        """List the steps that have been asked for and have no result."""
+        return [] if self._execution is None else [leaf.op for leaf in self._execution.pending.values()]
+
+    def deliver(self, hash: str, memo: Memo | None) -> None:
+        """Bring the result of a waiting step, or (`memo` None) say that its next attempt is due."""
+        self._mail.append((hash, memo, False))
+
+    async def drive(self) -> None:
+        """Take the handler as far as it goes now: until it ends, or waits for bodies, events or the time."""
+        if self.over:
+            return
+        if self._execution is None and not await self._begin():
+            return
+        execution = self._execution
+        assert execution is not None
+        self._take_mail(execution)
+        while True:
+            turn = await execution.turn()
+            self._lazy += execution.drain()
+            for op in turn.dropped:
+                self._abandon(op)
+            if turn.ended is not None:
+                await self._check(execution, turn.ended)
+                self._end(turn.ended)
+                await self.let_go()
+                return
+            await self._check(execution, None)
+            if turn.new:
+                self._got_further()
+            if any(op.position >= self._engine.max_steps for op in turn.new):
+                self._finish("failed", None, Failure.of(_too_many(self._engine.max_steps), no_retry=True), self._drain())
+                await self.let_go()
+                return
+            # Waits first: what the others send at once is not missed (I32).
+            for op in sorted(turn.new, key=lambda op: not isinstance(op.step, (WaitForEvent, WaitForSignal))):
+                self._start(op)
+            if not self._mail:
+                break
+            self._take_mail(execution)
+        if not self._in_flight:
+            self._suspend(execution)
+
+    async def let_go(self) -> None:
+        """Forget the handler: the run has ended, or its process has."""
+        execution, self._execution = self._execution, None
+        self._engine.forget(self)
+        if execution is not None:
+            self._log_unsent([*self._lazy, *execution.drain()])
+            await execution.let_go()
+
+    # The beginning.
+
+    async def _begin(self) -> bool:
+        engine = self._engine
+        record = load(engine.store.tables, self.run)
+        if record is None:  # it has ended, or is blocked
+            engine.forget(self)
+            return False
+        self._record = record
+        function = engine.functions.get(record.function)
+        stand_in = engine.stand_ins.of_function(record.function, None if function is None else function.id)
+        if stand_in is not MISSING and stand_in is not REAL and self.run not in engine.played:
+            await self._stand_in_for_the_whole(stand_in)
+            return False
+        if function is None:
+            engine.forget(self)
+            return False
+        self._function = function
+        self._max_attempts = function.options.retries + 1
+        now = engine.now()
+        if record.codes is None:
+            self._write(lambda tx, _: tx.started(record.run, now, ""))
+        try:
+            self._attempt = record.attempt
+            self._chain = function.chain()
+            self._execution = await self._built(record, self._chain)
+        except CheckFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
+            self._finish("failed", None, Failure.of(error, no_retry=True), [])
+            engine.forget(self)
+            return False
+        return True
+
+    async def _built(
+        self, record: Record, chain: Chain | None, *, enter: Enter | None = None, prior: dict[str, bool] | None = None
+    ) -> Execution:
+        function = self._function
+        call = replace(record.call(self._max_attempts), attempt=self._attempt)
+        return function.begin(
+            call,
+            memos=record.memos,
+            prior_defers=record.defers if prior is None else prior,
+            strict=True,
+            planned=planned(record),
+            data=await function.receive(received.data_for(record.event)) if chain is None else None,
+            chain=chain,
+            first=enter is None and record.codes is None,
+            enter=enter,
+        )
+
+    async def _stand_in_for_the_whole(self, stand_in: Any) -> None:
+        """Let a run end as its function's stand-in says, or stay queued."""
+        engine = self._engine
+        record = self._record
+        takes, leaf = reduced(stand_in, 0)
+        if leaf is NEVER or (leaf is RECORD_ONLY and record.kind != "invoke"):
+            engine.forget(self)
+            engine.set_aside.add(self.run)
+            return
+        now = engine.now()
+        self._prelude.append(lambda tx, _: tx.started(record.run, now, ""))
+        try:
+            value = None if leaf is RECORD_ONLY else await bodies.given(leaf, (received.data_for(record.event),), {})
+            output = jsonvalue.encode(value, f"what stands in for function {record.function!r}")
+        except Exception as error:  # noqa: BLE001 - whatever the test's function raises, or gave as the error
+            failure = Failure.of(error)
+            engine.later(takes, lambda: self._finish("failed", None, failure, []))
+        else:
+            engine.later(takes, lambda: self._finish("completed", output, None, []))
+        engine.forget(self)
+
+    # The handler, rebuilt.
+
+    async def _check(self, execution: Execution, ended: Ended | None) -> None:
+        engine = self._engine
+        if not engine.always_replay or not _is_generator(self._function):
+            return
+        if isinstance(ended, Diverged) or (isinstance(ended, Raised) and not ended.final):
+            return  # what comes next is a replay itself
+        name = f"{self._function.id} ({self._record.id[-6:]})"
+        if ended is None:
+            check_held(name, execution)
+        record = load(engine.store.tables, self.run)
+        if record is None:  # it was cancelled meanwhile
+            return
+        sent = engine.store.defers(self.run)
+        lazy = {op.hash: (op.id, op.data) for op in self._lazy if isinstance(op, DeferAdd)}
+        own = {hash: active for hash, active in record.defers.items() if hash in engine.made_in_bodies.get(self.run, ())}
+        entered = iter(execution.entered)
+
+        async def enter(_: Using) -> Any:
+            return next(entered, None)  # shared: what is entered may be a lock
+
+        chain = self._function.chain()
+        if chain is not None:
+            chain.mute()
+        again = await self._built(record, chain, enter=enter, prior=own)
+        again.repeats = True
+        again.lazy.log = _MUTED
+        try:
+            turn = await again.turn()
+            check_same(name, execution, ended, again, turn, {**sent, **lazy})
+        finally:
+            await again.let_go()
+
+    # Mail.
+
+    def _take_mail(self, execution: Execution) -> None:
+        mail, self._mail = self._mail, []
+        waiting = self._record.waiting
+        for hash, memo, own in mail:
+            if not own and hash not in waiting:
+                continue
+            waiting.discard(hash)
+            if memo is not None:
+                execution.resolve(hash, memo)
+            elif hash in execution.pending:
+                self._in_flight.add(hash)
+                self._engine.has_body(self, execution.pending[hash].op)
+
+    def _settled(self, hash: str, memo: Memo) -> None:
+        self._mail.append((hash, memo, True))
+        self._in_flight.discard(hash)
+        self._engine.wants_drive(self)
+
+    def _suspend(self, execution: Execution) -> None:
+        """Write down that the run only waits."""
+        waiting = {leaf.op.hash for leaf in execution.pending.values()}
+        lazy = self._drain()
+        transitions = self._engine.store.transitions
+
+        def suspend(tx: Tables, effects: Effects) -> None:
+            transitions.keep_lazy(tx, self.run, lazy)
+            transitions.suspend(tx, self.run, waiting & self._record.waiting, effects)
+
+        self._write(suspend)
+
+    # Steps.
+
+    def _start(self, op: Op) -> None:
+        engine = self._engine
+        hash = op.hash
+        engine.asked_for(self, op)
+        if hash in self._record.waiting:
+            return
+        step = op.step
+        within = isinstance(step, SendEvent) and self._chain is not None and self._chain.sends
+        if isinstance(step, BODIED) or within or self._is_replaced(op):
+            self._in_flight.add(hash)
+            engine.has_body(self, op)
+            return
+        try:
+            demand = demand_of(step, hash, self._record, engine.store.transitions, engine.now())
+        except (InngestGenError, TypeError) as error:
+            self._settle_failed(op, Failure.of(error, no_retry=True), (), engine.now())
+            return
+        if isinstance(demand, Wait):
+            self._plan(op, demand.change)
+        else:
+            self._send(op, demand.change)
+
+    def _is_replaced(self, op: Op) -> bool:
+        """Whether something stands in for a step without a body."""
+        stand_in = self._engine.stand_ins.of_step(self._function, op.step.id, op.index)
+        if isinstance(op.step, (Sleep, SleepUntil)):
+            if self._engine.stand_ins.names(self._function, op.step.id, op.index):
+                raise ConfigError(f"{describe(op.step)} has no result that something could stand in for: the test's time passes by itself")
+            return False
+        return stand_in is not MISSING and stand_in is not REAL and not bodies.waits_itself(op.step, stand_in)
+
+    def _plan(self, op: Op, change: Change) -> None:
+        self._record.waiting.add(op.hash)
+
+        def plan(tx: Tables, effects: Effects) -> None:
+            if not tx.has_ended(self.run):
+                tx.log(self.run, self._engine.now(), "plan", op.hash, op.position, info_of(op), None)
+                change(tx, effects)
+
+        self._write(plan)
+
+    def _send(self, op: Op, change: Change) -> None:
+        def send(tx: Tables, effects: Effects) -> None:
+            if not tx.has_ended(self.run):
+                change(tx, effects)
+                tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info_of(op), dumps(effects.result))
+
+        effects = self._write(send)
+        if isinstance(op.step, SendEvent) and (self._chain is None or not self._chain.sends):
+            self._engine.note_sent(self.run, op.step.events, effects.result)
+        self._settled(op.hash, Memo(effects.result))
+
+    async def _send_within(self, op: Op, step: SendEvent, chain: Chain) -> None:
+        """Send events through the hooks of middleware."""
+        changes: list[Change] = []
+        started = self._engine.now()
+        number = self._record.attempts.get(op.hash, 0)
+
+        async def deliver(events: Sequence[Event]) -> list[str]:
+            change, ids = send_event(events, self._record, self._engine.store.transitions, started)
+            self._engine.note_sent(self.run, events, ids)
+            changes.append(change)
+            return ids
+
+        try:
+            ids = await chain.send(step.events, deliver)
+            result = jsonvalue.decode(jsonvalue.encode(ids, f"the result of {step.kind} {step.id!r}"))
+        except Exception as error:  # noqa: BLE001 - a hook may raise anything: the attempt has failed
+            self._came(op, failed_outcome(error), started, number)
+            return
+
+        def change(tx: Tables, effects: Effects) -> None:
+            for one in changes:
+                one(tx, effects)
+            effects.result = result
+
+        self._send(op, change)
+
+    async def body(self, op: Op) -> None:
+        """Run one attempt of a step's body, or what stands in for it, and write down what came of it."""
+        engine = self._engine
+        execution = self._execution
+        if self.over or execution is None or op.hash not in self._in_flight:
+            return
+        number = self._record.attempts.get(op.hash, 0)
+        takes, leaf = reduced(engine.stand_ins.of_step(self._function, op.step.id, op.index), number)
+        if leaf is NEVER:
+            return
+        if isinstance(op.step, SendEvent) and (leaf is MISSING or leaf is REAL):
+            assert self._chain is not None
+            await self._send_within(op, op.step, self._chain)
+            return
+        self._lazy += execution.drain()  # so that the body can take back what the handler has deferred
+        started = engine.now()
+        limit = bodies.limit_of(op.step)
+        if limit is not None and takes > limit:
+            outcome = bodies.timed_out(op.step, limit)
+            takes = limit
+        else:
+            outcome = await self._outcome(op, leaf, number, execution)
+        engine.later(takes, lambda: self._came(op, outcome, started, number))
+
+    async def _outcome(self, op: Op, leaf: Any, number: int, execution: Execution) -> Outcome:
+        engine = self._engine
+        crash = engine.director.crash(op.step.id, number)
+        if crash is not None and not crash.after:
+            return bodies.crashed(op.step)
+        outcome = await run_body(
+            bodies.runnable(op, leaf),
+            Attempt(self._record.id, op.hash, number),
+            context=execution.context,
+            prior_defers=execution.lazy.prior,
+            on_misuse=self._function.app.defer_errors,
+            log=self._function.app.logger,
+            threads=engine.threads,
+            chain=self._chain if isinstance(op.step, Run) else None,
+        )
+        if outcome.lazy:
+            engine.made_in_bodies.setdefault(self.run, set()).update(one.hash for one in outcome.lazy)
+        return bodies.crashed(op.step, outcome.lazy) if crash is not None else outcome
+
+    def _came(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
+        """Write down what an attempt came to."""
+        if self.over or self._execution is None:
+            self._log_unsent(outcome.lazy)
+        elif outcome.failure is None:
+            self._settle_done(op, outcome, started, number)
+        else:
+            self._failed_attempt(op, outcome, outcome.failure, started, number)
+
+    def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
+        lazy = [*self._drain(), *outcome.lazy]
+        entry = info_of(op, started=started, attempt=number)
+
+        def change(tx: Tables, _: Effects) -> None:
+            tx.log(self.run, self._engine.now(), "result", op.hash, op.position, entry, outcome.data)
+            self._engine.store.transitions.keep_lazy(tx, self.run, lazy)
+
+        self._write(change)
+        self._settled(op.hash, Memo(jsonvalue.decode(outcome.data)))
+
+    def _failed_attempt(self, op: Op, outcome: Outcome, failure: Failure, started: float, number: int) -> None:
+        if failure.no_retry or number + 1 >= self._max_attempts or op.hash in self._abandoned:
+            self._settle_failed(op, failure, outcome.lazy, started, number)
+            return
+        run, hash = self.run, op.hash
+        now = self._engine.now()
+        due = self._next_attempt(number, f"{self._record.id}:{hash}", now, outcome.retry_in, outcome.retry_at)
+        lazy = [*self._drain(), *outcome.lazy]
+        entry = info_of(op, attempt=number, retry_at=due)
+        self._record.attempts[hash] = number + 1
+
+        def change(tx: Tables, effects: Effects) -> None:
+            tx.log(run, now, "attempt", hash, op.position, entry, dumps(failure.to_json()))
+            self._engine.store.transitions.keep_lazy(tx, run, lazy)
+            if not tx.has_ended(run):
+                tx.pause(run, hash, "retry", due)
+                effects.then.append(Paused(due, run))
+
+        self._record.waiting.add(hash)
+        self._in_flight.discard(hash)
+        self._write(change)
+        if not self._in_flight and self._execution is not None:
+            self._suspend(self._execution)
+
+    def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
+        lazy = [*self._drain(), *lazies]
+        entry = info_of(op, started=started, attempt=number)
+        data = dumps(failure.to_json())
+
+        def change(tx: Tables, _: Effects) -> None:
+            now = self._engine.now()
+            tx.log(self.run, now, "attempt", op.hash, op.position, entry, data)
+            tx.log(self.run, now, "error", op.hash, op.position, entry, data)
+            self._engine.store.transitions.keep_lazy(tx, self.run, lazy)
+
+        self._write(change)
+        self._settled(op.hash, Memo(None, failure.error()))
+
+    def _next_attempt(self, number: int, key: str, now: float, retry_in: float | None, retry_at: float | None) -> float:
+        declared = self._function.options.backoff
+        try:
+            return next_attempt(number, key, now, backoff=declared, retry_in=retry_in, retry_at=retry_at)
+        except Exception:
+            self._engine.log.exception("the backoff of function %r failed: the default delays are used", self._function.id)
+            return next_attempt(number, key, now, backoff=None, retry_in=retry_in, retry_at=retry_at)
+
+    def _got_further(self) -> None:
+        """Count the handler's attempts anew: it has come to a step that it had not come to before (I04)."""
+        if self._record.attempt:
+            self._record.attempt = 0
+            if self._chain is not None:
+                self._chain.attempts_anew()
+            self._prelude.append(lambda tx, _: tx.set_attempt(self.run, 0))
+
+    def _abandon(self, op: Op) -> None:
+        """Let go of a race's loser."""
+        self._abandoned.add(op.hash)
+        self._in_flight.discard(op.hash)
+        self._record.waiting.discard(op.hash)
+
+        def change(tx: Tables, _: Effects) -> None:
+            tx.end_pause(self.run, op.hash)
+            tx.log(self.run, self._engine.now(), "abandoned", op.hash, op.position, info_of(op), None)
+
+        self._write(change)
+
+    # The end.
+
+    def _end(self, ended: Ended) -> None:
+        match ended:
+            case Returned(value):
+                what = f"the result of function {self._function.id!r}"
+                try:
+                    output = jsonvalue.encode(value, what)
+                    check_size(what, output)
+                except InngestGenError as error:
+                    self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
+                else:
+                    self._finish("completed", output, None, self._drain())
+            case Raised(error, final):
+                self._handler_failed(error, final=final)
+            case Diverged(error):
+                failure = Failure.of(error, no_retry=True)
+                self._write(lambda tx, effects: self._engine.store.transitions.block(tx, self.run, failure, effects))
+                self.over = True
+
+    def _handler_failed(self, error: BaseException, *, final: bool) -> None:
+        record = self._record
+        retry_in = retry_at = None
+        if isinstance(error, RetryAfterError):
+            try:
+                retry_in, retry_at = retry_time(error)
+            except (TypeError, ValueError) as wrong:
+                self._engine.log.error("run %s: RetryAfterError got no time: %s", record.id, wrong)
+        failure = Failure.of(error, no_retry=final)
+        lazy = self._drain()
+        number = record.attempt
+        now = self._engine.now()
+        run = self.run
+        if final or number + 1 >= self._max_attempts:
+            told: dict[str, Any] = {"attempt": number}
+            if failed := [step for step in failed_steps(error) if step is not None]:
+                told["steps"] = failed
+            self._finish("failed", None, failure, lazy, told)
+            return
+        due = self._next_attempt(number, record.id, now, retry_in, retry_at)
+
+        def change(tx: Tables, effects: Effects) -> None:
+            tx.log(run, now, "handler", None, None, dumps({"attempt": number, "retry_at": due}), dumps(failure.to_json()))
+            self._engine.store.transitions.keep_lazy(tx, run, lazy)
+            if not tx.has_ended(run):
+                tx.set_attempt(run, number + 1)
+                tx.end_pause(run, "")
+                tx.pause(run, "", "retry", due)
+                tx.suspend(run)
+                effects.then.append(Paused(due, run))
+
+        self._write(change)
+        self.over = True
+
+    def _finish(
+        self, status: Any, output: bytes | None, failure: Failure | None, lazy: Sequence[LazyOp], told: dict[str, Any] | None = None
+    ) -> None:
+        transitions = self._engine.store.transitions
+
+        def change(tx: Tables, effects: Effects) -> None:
+            if told is not None and failure is not None:
+                tx.log(self.run, self._engine.now(), "handler", None, None, dumps(told), dumps(failure.to_json()))
+            transitions.keep_lazy(tx, self.run, lazy)
+            transitions.end(tx, self.run, status, output, failure, effects)
+
+        self.over = True
+        self._write(change)
+
+    def _drain(self) -> list[LazyOp]:
+        lazy, self._lazy = self._lazy, []
+        return lazy if self._execution is None else lazy + self._execution.drain()
+
+    def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
+        """Keep as dropped, in the timeline, what was deferred and cannot be sent any more: the run was cancelled."""
+        if lazy and self.over and not self._engine.store.is_cut:
+            self._write(lambda tx, _: self._engine.store.transitions.keep_lazy(tx, self.run, lazy))
+
+    def _write(self, change: Change) -> Effects:
+        prelude, self._prelude = self._prelude, []
+
+        def whole(tx: Tables) -> Effects:
+            effects = Effects()
+            for one in prelude:
+                one(tx, effects)
+            change(tx, effects)
+            return effects
+
+        return self._engine.write(whole)
+
+
+def _is_generator(function: Function) -> bool:
+    """Whether the handler has yields: a plain one has no record that it could be rebuilt from."""
+    handler = function.handler
+    return inspect.isasyncgenfunction(handler) or inspect.isasyncgenfunction(getattr(handler, "__call__", None))  # noqa: B004 - what kind it is
+
+
+def _too_many(max_steps: int) -> EngineError:
+    return EngineError(f"a run has at most {max_steps} steps, and this one asked for more")
