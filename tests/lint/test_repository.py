@@ -12,6 +12,7 @@ from tests.docs.page import PAGES, ROOT, Page
 ON_PURPOSE = {
     ("docs/handlers.md", "IGN402", "with anyio.move_on_after(5):"),
     ("docs/handlers.md", "IGN501", "yield ig.Done(1)"),
+    ("docs/testing.md", "IGN601", 'yield ctx.step.run("double", double, values)'),
     ("docs/tutorial.md", "IGN105", 'if not Path("killed").exists():'),  # a handler that kills itself, once
     ("docs/tutorial.md", "IGN105", 'Path("killed").touch()'),
     ("docs/tutorial.md", "IGN105", "os.kill(os.getpid(), signal.SIGKILL)"),
