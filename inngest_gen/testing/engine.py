@@ -32,7 +32,7 @@ from inngest_gen.ids import nth_id
 from inngest_gen.intents.step import Step
 from inngest_gen.testing.director import Director
 from inngest_gen.testing.failures import CheckFailed, NotUsed
-from inngest_gen.testing.given import At, starting
+from inngest_gen.testing.given import PARENT, At, starting
 from inngest_gen.testing.handled import Handled
 from inngest_gen.testing.memory import Cut, MemoryStore
 from inngest_gen.testing.playing import Playing
@@ -175,6 +175,11 @@ class MemoryEngine:
             run = self.store.tables.run_by_id(attempt.run_id)
             self.note_sent(None if run is None else run["run"], events, ids)
         return ids
+
+    async def note(self, run_id: str, text: str) -> None:
+        """Note something in the timeline of a run, as `ig.Engine` does: the score of a scorer. Raises RunNotFound."""
+        if run_id != PARENT:
+            self.write(lambda tx: self.store.transitions.note(tx, run_id, text))
 
     def play(self, function: Function, event: Any = None) -> Playing:
         """Queue a run of one function, whatever its triggers: the run's `finish` and `run_until` move it, as does `settle`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from inngest_gen import jsonvalue
 from inngest_gen.app.function import DeferredFunction, Function
@@ -16,6 +16,9 @@ from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
 from inngest_gen.ids import nth_id
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
+
+PARENT: Final = nth_id(0, "parent", 0)
+"""The run that deferred a function which a test runs alone; there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def starting(function: Function, given: Any, now: float) -> tuple[str, Event]:
     For a failure handler it may be the error that it handles. Raises ConfigError where no trigger tells the event's name, and SchemaError.
     """
     if isinstance(function, DeferredFunction):
-        return "defer", _deferred(function, given, nth_id(now, "parent", 0))
+        return "defer", _deferred(function, given)
     if function.kind == "failure":
         return "failure", _failed(function, given, nth_id(now, "failed", 0))
     if isinstance(given, Event):
@@ -57,11 +60,11 @@ def starting(function: Function, given: Any, now: float) -> tuple[str, Event]:
     raise ConfigError(f"function {function.id!r} has no trigger that names an event: give an ig.Event")
 
 
-def _deferred(function: DeferredFunction[Any], given: Any, parent_run_id: str) -> Event:
+def _deferred(function: DeferredFunction[Any], given: Any) -> Event:
     data = given.data if isinstance(given, Event) else given
     if function.schema is not None and not function.schema.is_async:
         data = function.schema.check({} if data is None else data)
-    inner = {"fn_slug": function.slug, "parent_fn_slug": f"{function.app.id}-parent", "parent_run_id": parent_run_id}
+    inner = {"fn_slug": function.slug, "parent_fn_slug": f"{function.app.id}-parent", "parent_run_id": PARENT}
     return Event(outcome.DEFERRED, {**_plain(data), "_inngest": inner})
 
 

@@ -83,6 +83,23 @@ async def test_a_deferred_function_is_started_with_its_data() -> None:
     assert result.kind == "defer"
 
 
+async def test_a_scorer_scores_its_parent_and_can_be_tested_alone() -> None:
+    own = ig.App("scored")
+
+    @own.scorer("quality")
+    async def quality(ctx: ig.DeferContext) -> ig.Flow:
+        yield ig.Done(ig.Score("quality", (yield ctx.step.run("judge", lambda: 0.5))))
+
+    @own.function("answer", trigger="asked")
+    async def answer(ctx: ig.Context) -> ig.Flow:
+        yield ctx.defer("quality", quality, {})
+
+    alone = await testing.run(quality, {}, steps={"judge": 0.25})
+    assert (alone.output["value"], alone.steps.ids) == (0.25, ["judge", "score"])
+    result = await testing.run(answer)
+    assert [note.text for note in result.notes if "score 'quality': 0.5" in note.text]
+
+
 async def test_a_handler_of_no_app_runs_too() -> None:
     async def handler(ctx: ig.Context) -> ig.Flow:
         yield ig.Done((yield ctx.step.run("double", lambda: ctx.data["n"] * 2)))
