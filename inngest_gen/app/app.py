@@ -139,7 +139,7 @@ class App:
         retries: int | None = None,
         backoff: Backoff | None = None,
         on_failure: HandlerOf[Any] | None = None,
-        concurrency: int | flow_options.Concurrency | Sequence[flow_options.Concurrency] | None = None,
+        concurrency: int | flow_options.Concurrency | Sequence[int | flow_options.Concurrency] | None = None,
         throttle: flow_options.Throttle | None = None,
         rate_limit: flow_options.RateLimit | None = None,
         debounce: flow_options.Debounce | None = None,

@@ -27,6 +27,7 @@ from inngest_gen.driver.threads import Threads
 from inngest_gen.driver.trampoline import within
 from inngest_gen.durations import moment, seconds
 from inngest_gen.errors import (
+    ApiError,
     ConfigError,
     EngineError,
     InngestGenError,
@@ -183,10 +184,10 @@ def failed_outcome(error: BaseException, lazy: tuple[LazyOp, ...] = ()) -> Outco
 
 
 def _is_hopeless(error: BaseException) -> bool:
-    """Say whether another attempt would fail as well: misuse and bad values do; what the engine cannot do now, it may do later."""
+    """Say whether another attempt would fail as well: misuse and bad values do; what the engine or the server cannot do now, it may do later."""
     if isinstance(error, EngineError):
         return isinstance(error, (TooLarge, UnsupportedOption))
-    return isinstance(error, InngestGenError) and not isinstance(error, MiddlewareError)
+    return isinstance(error, InngestGenError) and not isinstance(error, (ApiError, MiddlewareError))
 
 
 def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:

@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -80,13 +81,10 @@ class Api:
 
         Raises Stale. What the server refuses is logged with its reason.
         """
-        reaction = await self._clients.carry_out(
-            persistently(
-                lambda: self._authorized("POST", f"/v1/checkpoint/{quote(run_id, safe='')}/async", body), _checkpoint_settled, self._jitter
-            )
-        )
+        attempt = partial(self._authorized, "POST", f"/v1/checkpoint/{quote(run_id, safe='')}/async", body)
+        reaction = await self._clients.carry_out(persistently(attempt, _checkpoint_settled, self._jitter))
         if isinstance(reaction, Answer):
-            if reaction.fine:
+            if _taken(reaction):
                 return True
             if reaction.status == 409:
                 raise Stale(f"run {run_id} has been dispatched anew ({reason(reaction)})")
@@ -95,11 +93,11 @@ class Api:
 
     async def batch(self, run_id: str) -> bytes:
         """Give the events that started a run, as JSON. Raises ApiError."""
-        return await self._read(f"/v0/runs/{quote(run_id, safe='')}/batch", f"reading the events of run {run_id}")
+        return await self._read(f"/v0/runs/{quote(run_id, safe='')}/batch", f"reading the events of run {run_id}", b"[")
 
     async def actions(self, run_id: str) -> bytes:
         """Give the recorded steps of a run, as JSON. Raises ApiError."""
-        return await self._read(f"/v0/runs/{quote(run_id, safe='')}/actions", f"reading the steps of run {run_id}")
+        return await self._read(f"/v0/runs/{quote(run_id, safe='')}/actions", f"reading the steps of run {run_id}", b"{")
 
     async def send_events(self, events: Sequence[Mapping[str, Any]], *, seed: str | None = None) -> list[str]:
         """Send events, given as JSON objects; gives their ids.
@@ -147,8 +145,9 @@ class Api:
     async def write_metadata(self, run_id: str, body: bytes) -> None:
         """Write metadata of a run, such as a score. Raises ApiError."""
         path = f"/v1/runs/{quote(run_id, safe='')}/metadata"
-        reaction = await self._clients.carry_out(persistently(lambda: self._authorized("POST", path, body), _settled, self._jitter))
-        if not (isinstance(reaction, Answer) and reaction.fine):
+        attempt = partial(self._authorized, "POST", path, body)
+        reaction = await self._clients.carry_out(persistently(attempt, lambda one: _taken(one) or _hopeless(one), self._jitter))
+        if not _taken(reaction):
             raise self._failed(f"writing metadata of run {run_id}", reaction)
 
     async def aclose(self) -> None:
@@ -160,9 +159,15 @@ class Api:
         seed = seed or make_seed(self._clock.now(), self._entropy(10))
         return sending(encoded, seed, self.settings, jitter=self._jitter)
 
-    async def _read(self, path: str, what: str) -> bytes:
-        reaction = await self._clients.carry_out(persistently(lambda: self._authorized("GET", path), _settled, self._jitter))
-        if isinstance(reaction, Answer) and reaction.fine:
+    async def _read(self, path: str, what: str, first: bytes) -> bytes:
+        """Give an answer that begins with `first`, as JSON of that kind does: another is a proxy's, or cut."""
+
+        def sound(reaction: Reaction) -> bool:
+            return isinstance(reaction, Answer) and reaction.fine and reaction.body.lstrip().startswith(first)
+
+        attempt = partial(self._authorized, "GET", path)
+        reaction = await self._clients.carry_out(persistently(attempt, lambda one: sound(one) or _hopeless(one), self._jitter))
+        if isinstance(reaction, Answer) and sound(reaction):
             return reaction.body
         raise self._failed(what, reaction)
 
@@ -194,16 +199,29 @@ class Api:
         return failed(what, self.settings.api_url, reaction, self.settings, key="signing")
 
 
-def _settled(reaction: Reaction) -> bool:
-    """Say whether another attempt would fare the same: a refusal does, an overload may not."""
+def _hopeless(reaction: Reaction) -> bool:
+    """Say whether another attempt would fare the same: a refusal does, an overload and an answer that is not the server's may not."""
     if isinstance(reaction, Silence):
         return reaction.final
-    return reaction.status < 500 and reaction.status not in {408, 425, 429}
+    return 300 <= reaction.status < 500 and reaction.status not in {408, 425, 429}
 
 
 def _checkpoint_settled(reaction: Reaction) -> bool:
     # The server says 400 for troubles of its own, too (pkg/api/apiv1/checkpoint.go); 413 is for what is too large.
-    return _settled(reaction) and not (isinstance(reaction, Answer) and reaction.status == 400)
+    return _taken(reaction) or (_hopeless(reaction) and getattr(reaction, "status", None) != 400)
+
+
+def _taken(reaction: Reaction) -> bool:
+    """Say whether the server took what it was sent: it answers with nothing, or with JSON. A proxy's page is no answer of its."""
+    if not isinstance(reaction, Answer) or not reaction.fine:
+        return False
+    if not reaction.body.strip():
+        return True
+    try:
+        orjson.loads(reaction.body)
+    except ValueError:
+        return False
+    return True
 
 
 def _object(answer: Answer) -> dict[str, Any] | None:

@@ -57,7 +57,8 @@ async def register(app: App, request: Request, api: Api, *, origin: str | None, 
         )
     except ApiError as error:
         app.logger.error("registering app %r failed: %s", app.id, error)
-        return registered_reply(error.status or 500, f"Failed to register; {error}" if trusted else "Failed to register", modified=False)
+        status = error.status if error.status is not None and error.status >= 400 else 500  # also where a proxy said 200
+        return registered_reply(status, f"Failed to register; {error}" if trusted else "Failed to register", modified=False)
     return registered_reply(200, "Successfully registered", modified=registered.modified)
 
 

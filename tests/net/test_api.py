@@ -107,7 +107,16 @@ async def test_a_checkpoint_goes_to_its_run_as_it_is(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [reply(500, {"error": "boom"}), reply(503), reply(400, {"error": "cannot checkpoint"}), reply(429), CLOSE, b"garbage\r\n\r\n"]
+    "fault",
+    [
+        reply(500, {"error": "boom"}),
+        reply(503),
+        reply(400, {"error": "cannot checkpoint"}),
+        reply(429),
+        CLOSE,
+        b"garbage\r\n\r\n",
+        reply(200, b"<html>"),
+    ],
 )
 async def test_a_checkpoint_that_fails_is_sent_again_with_growing_pauses(server: Server, fault: bytes) -> None:
     server.script = [fault] * 4 + [OK]
@@ -123,6 +132,7 @@ async def test_a_checkpoint_that_fails_is_sent_again_with_growing_pauses(server:
         (reply(502, b"<html>bad gateway</html>"), "502: <html>bad gateway</html>"),
         (reply(400, {"error": "cannot checkpoint async steps"}), "400: cannot checkpoint async steps"),
         (CLOSE, "Server disconnected without sending a response."),
+        (reply(200, b"<html>sign in to this network</html>"), "200: <html>sign in to this network</html>"),
     ],
 )
 async def test_after_five_attempts_a_checkpoint_is_given_up_and_the_reason_logged(
@@ -178,15 +188,16 @@ async def test_the_record_and_the_events_of_a_run_are_given_as_they_come(server:
 
 
 async def test_a_record_is_asked_for_again_while_the_server_is_in_trouble(server: Server) -> None:
-    server.script = [reply(500), CLOSE, reply(429), reply(200, b"{}")]
+    server.script = [reply(500), CLOSE, reply(429), reply(200, b"<html>"), reply(200, b"{}")]
     assert await server.api().actions(RUN) == b"{}"
-    assert server.pauses == pytest.approx([0.15, 0.25, 0.45])
+    assert server.pauses == FIVE_PAUSES
 
 
 @pytest.mark.parametrize(
     ("fault", "many", "sentence"),
     [
         (reply(410, {"error": "state is gone"}), 1, f"reading the steps of run {RUN} at URL failed (410: state is gone)"),
+        (reply(200, b"[]"), 5, f"reading the steps of run {RUN} at URL failed (200: [])"),
         (reply(500), 5, f"reading the steps of run {RUN} at URL failed (500: no reason told)"),
         (reply(401), 1, f"reading the steps of run {RUN} at URL failed (401: no reason told): check the signing key (INNGEST_SIGNING_KEY)"),
         (
@@ -211,6 +222,7 @@ async def test_a_reply_is_counted_after_decompression(server: Server) -> None:
     server.otherwise = reply(200, gzip.compress(b"x" * 2000), content_encoding="gzip")
     with pytest.raises(ig.ApiError, match="more than 1,000 bytes"):
         await server.api(limits=Limits(reply_bytes=1000)).actions(RUN)
+    server.otherwise = reply(200, gzip.compress(b"{" + b" " * 1998 + b"}"), content_encoding="gzip")
     assert len(await server.api().actions(RUN)) == 2000
 
 

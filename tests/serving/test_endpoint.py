@@ -271,6 +271,8 @@ class TestRegistration:
         one.api.error = ApiError("registering the app", "https://api.inngest.com", "no connection")
         assert (await one.handle(request("PUT", key=KEY))).status == 500
         assert told(await one.handle(request("PUT")))["message"] == "Failed to register"  # why, is not for anybody
+        one.api.error = ApiError("registering the app", "https://api.inngest.com", "200: <html>", status=200)
+        assert (await one.handle(request("PUT", key=KEY))).status == 500
 
 
 @pytest.mark.parametrize(("path", "origin", "words"), [("api", None, "begins with a slash"), ("/", "https://", "an origin is such as")])
