@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -159,23 +159,6 @@ class Settings:
             app_version=_text(app_version, "app_version"),
             log_level=found.level("INNGEST_LOG_LEVEL"),
             limits=_limits(limits),
-        )
-
-    def serving(
-        self,
-        *,
-        origin: str | None = None,
-        path: str | None = None,
-        in_band_sync: bool | None = None,
-        unauthed_sync: bool | None = None,
-    ) -> Settings:
-        """Give these settings with what the caller of `ig.serve` says instead; None leaves what is. Raises ConfigError."""
-        return replace(
-            self,
-            serve_origin=_origin(origin, "origin") or self.serve_origin,
-            serve_path=_path(_text(path, "path"), "path") or self.serve_path,
-            in_band_sync=self.in_band_sync if in_band_sync is None else in_band_sync,
-            unauthed_sync=self.unauthed_sync if unauthed_sync is None else unauthed_sync,
         )
 
 

@@ -130,13 +130,6 @@ def test_the_apps_own_url_can_be_set(environ: dict[str, str], origin: str | None
     assert (settings.serve_origin, settings.serve_path) == (origin, path)
 
 
-def test_what_serving_says_wins_over_variables() -> None:
-    settings = resolve(INNGEST_SERVE_ORIGIN="http://a", INNGEST_SERVE_PATH="/a", INNGEST_ENABLE_UNAUTHED_SYNC="1")
-    served = settings.serving(origin="b.example", path="b", unauthed_sync=False)
-    assert (served.serve_origin, served.serve_path, served.unauthed_sync, served.in_band_sync) == ("https://b.example", "/b", False, True)
-    assert settings.serving() == settings
-
-
 @pytest.mark.parametrize(
     ("arguments", "environ", "sentence"),
     [
