@@ -217,7 +217,13 @@ def _canonical(path: str) -> str:
     """Give a name of this package without the module it was found in: "inngest_gen.intents.done.Done" is "ig.Done"."""
     if path.startswith("inngest_gen."):
         return f"ig.{path.rpartition('.')[2]}"
-    return path
+    match path.split("."):
+        case ["ig", module, name] if (
+            module.islower() and module != "defer" and "(" not in module
+        ):  # `inngest_gen.intents` as far as it was read
+            return f"ig.{name}"
+        case _:
+            return path
 
 
 def _bindings(code: Code) -> dict[str, list[Binding]]:

@@ -63,6 +63,10 @@ class Flows:
         """Give the flows in the order of the text."""
         return iter(sorted(self.flows, key=lambda code: getattr(code.node, "lineno", 0)))
 
+    def is_of_a_run(self, code: Code) -> bool:
+        """Say whether a function is part of a run: a handler, a sub-flow, a body, or what is handed a context. Tests that drive one are not."""
+        return code in self.flows or code in self.plain or code in self.bodies or code in self.lazy or code.context is not None
+
     def kind(self, node: ast.AST | None, code: Code) -> str | None:
         """Say which intent an expression makes: "run", "sleep", "parallel", "defer", "Done", "flow" and so on; None if it makes none."""
         if not isinstance(node, ast.Call):
@@ -127,7 +131,9 @@ class Flows:
                 code.context = _used_as_context(code)
             return True
         code.context = _used_as_context(code)
-        return any(kind is not None for _, kind in self.yields(code))
+        kinds = {kind for _, kind in self.yields(code)} - {None}
+        # A `.using(...)` or `.defer(...)` alone may be anybody's.
+        return bool(kinds) and (self.module.imports_us or not kinds <= {"defer", "abort", "using"})
 
     def _reached(self, start: Code) -> None:
         """Follow the calls that hand a context on: what is yielded is a sub-flow, what is given to step.run is a body."""

@@ -27,7 +27,7 @@ def does(path: str, call: ast.Call) -> Kind | None:
     if kind == "sleep" and call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0:
         return None  # `sleep(0)` only gives way
     if kind is not None:
-        return kind if path not in _WITHOUT_ARGUMENTS or not call.args else None
+        return None if len(call.args) >= _TOLD.get(path, 1_000) else kind
     module = path.partition(".")[0]
     if module in _MODULES:
         if path in _SEEDED and (call.args or call.keywords):
@@ -65,8 +65,10 @@ _CLOCK = """
     whenever.Instant.now whenever.ZonedDateTime.now whenever.SystemDateTime.now whenever.OffsetDateTime.now
     pandas.Timestamp.now pandas.Timestamp.today pandas.Timestamp.utcnow freezegun.api.real_time
 """
-# These read the clock only where they are given no moment.
-_WITHOUT_ARGUMENTS: Final = {"time.localtime", "time.gmtime", "time.ctime", "time.asctime"}
+# How many arguments tell these what they would otherwise take from the world.
+_TOLD: Final = {"time.localtime": 1, "time.gmtime": 1, "time.ctime": 1, "time.asctime": 1, "time.strftime": 2} | dict.fromkeys(
+    ("bson.ObjectId", "bson.objectid.ObjectId", "ulid.ULID"), 1
+)
 _UUID = """
     uuid.uuid1 uuid.uuid4 uuid.uuid6 uuid.uuid7 ulid.ULID ulid.new ulid.ulid ulid.api.new shortuuid.uuid shortuuid.ShortUUID().random nanoid.generate
     bson.ObjectId bson.objectid.ObjectId ksuid.ksuid ksuid.Ksuid uuid_utils.uuid4 uuid_utils.uuid7 uuid6.uuid6 uuid6.uuid7 cuid.cuid
@@ -85,6 +87,9 @@ _IO = """
     os.rename os.replace os.mkdir os.makedirs os.rmdir os.removedirs os.kill os.killpg os.fork os.abort os._exit os.path.exists os.path.isfile
     os.path.isdir os.path.getsize os.path.getmtime glob.glob glob.iglob tempfile.mkstemp tempfile.mkdtemp tempfile.NamedTemporaryFile
     tempfile.TemporaryDirectory tempfile.TemporaryFile
+    subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen subprocess.getoutput
+    subprocess.getstatusoutput shutil.copy shutil.copy2 shutil.copyfile shutil.copyfileobj shutil.copytree shutil.move shutil.rmtree
+    shutil.make_archive shutil.unpack_archive shutil.disk_usage shutil.which
     urllib.request.urlopen urllib.request.urlretrieve http.client.HTTPConnection http.client.HTTPSConnection smtplib.SMTP smtplib.SMTP_SSL
     imaplib.IMAP4 imaplib.IMAP4_SSL ftplib.FTP socket.create_connection socket.gethostbyname socket.getaddrinfo socket.socket
     httpx.get httpx.post httpx.put httpx.patch httpx.delete httpx.head httpx.options httpx.request httpx.stream aiohttp.request
@@ -117,9 +122,9 @@ _TABLES: Final[dict[Kind, str]] = {
 }
 _CALLS: Final[dict[str, Kind]] = {path: kind for kind, paths in _TABLES.items() for path in table(paths)}
 # Every function of these modules, but for those that are named.
-_MODULES: Final[dict[str, Kind]] = {"random": "randomness", "secrets": "randomness", "subprocess": "io", "shutil": "io"}
+_MODULES: Final[dict[str, Kind]] = {"random": "randomness", "secrets": "randomness"}
 _SEEDED: Final = {"random.Random", "random.seed", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.Generator"}
-_HARMLESS: Final = {"secrets.compare_digest", "subprocess.list2cmdline", "shutil.get_terminal_size"}
+_HARMLESS: Final = {"secrets.compare_digest"}
 
 _PATHS: Final = {"pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "anyio.Path", "trio.Path"}
 _PATH_IO: Final = {

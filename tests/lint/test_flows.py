@@ -60,6 +60,8 @@ def test_is_a_flow(source: str) -> None:
         "import inngest_gen as ig\nfrom pkg import machine\nasync def f():\n    yield machine.step.run(time.time())\n",
         "import inngest_gen as ig\ndef f(ctx):\n    yield ctx.step.run('a', time.time())\n",
         "import inngest_gen as ig\nasync def f(ctx):\n    await ctx.step.run('a', time.time())\n",
+        "async def f(session):\n    yield session.using(time.time())\n# .step.",
+        "async def f(env):\n    yield env.step(time.time())\n# .step.",
         "import inngest_gen as ig\n@ig.fixture\nasync def f(ctx: int):\n    yield time.time()\n",
     ],
 )
@@ -179,3 +181,22 @@ def test_a_global_statement_reaches_the_import() -> None:
 
 def test_names_that_stand_for_each_other_end() -> None:
     assert codes(f"{HEAD}a = b\nb = a\nasync def f(ctx: ig.Context):\n    yield ctx.step.run('a', str, a.b(), b())\n") == []
+
+
+def test_names_of_the_package_are_known_by_whatever_name_they_are_imported() -> None:
+    source = """
+from inngest_gen import App as Shop, Context as C, Done as End, Flow as F
+from inngest_gen.app.context import defer as later
+import inngest_gen.intents.done
+
+app = Shop("a")
+
+async def flow(c: C[int]) -> F:
+    if c.data:
+        yield inngest_gen.intents.done.Done(1)
+        x = 1
+    later("a", app, 1)
+    yield End(2)
+    x = 2
+"""
+    assert codes(source) == ["IGN502", "IGN201", "IGN502"]

@@ -13,6 +13,7 @@ ON_PURPOSE = {
     ("docs/handlers.md", "IGN402", "with anyio.move_on_after(5):"),
     ("docs/handlers.md", "IGN501", "yield ig.Done(1)"),
     ("docs/testing.md", "IGN601", 'yield ctx.step.run("double", double, values)'),
+    ("docs/handlers.md", "IGN110", 'yield ctx.step.run(f"visit-{visits}", work, visits)'),
     ("docs/tutorial.md", "IGN105", 'if not Path("killed").exists():'),  # a handler that kills itself, once
     ("docs/tutorial.md", "IGN105", 'Path("killed").touch()'),
     ("docs/tutorial.md", "IGN105", "os.kill(os.getpid(), signal.SIGKILL)"),

@@ -257,7 +257,8 @@ SWALLOWED = Rule(
     reason="It catches the GeneratorExit by which Done ends the flow.",
     why="""
     A bare `except`, an `except BaseException` and an `except GeneratorExit` around a Done catch it, and so do they around any yield of a
-    branch that loses a race. Going on to yield after that is an error at run time. `except Exception` does not catch it.
+    branch that loses a race. What the `except` does then happens although nothing has failed (here, the flight is given back), and going on
+    after it is an error at run time. `except Exception` does not catch it.
     """,
     wrong="""
     import inngest_gen as ig

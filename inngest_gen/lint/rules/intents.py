@@ -41,6 +41,8 @@ def _never_yielded(program: Program) -> Iterator[Hit]:
     for code in program.module.functions():
         plain = code in flows.plain
         for call, kind in flows.intents(code):
+            if not flows.is_of_a_run(code) and code.path(call.func) != "ig.defer":
+                continue
             if plain and kind not in _SUBMITTED:
                 yield Hit(call, f"{named(call, kind)} is made in a handler without yields, where it cannot run", "yield it")
             elif (code not in flows.bodies or kind in _SUBMITTED) and _is_dropped(call, code):  # steps of a body are IGN204's
@@ -135,7 +137,7 @@ NEVER_YIELDED = Rule(
 
 def _awaited(program: Program) -> Iterator[Hit]:
     flows = program.flows
-    for code in program.module.functions():
+    for code in filter(flows.is_of_a_run, program.module.functions()):
         for call, kind in flows.intents(code):
             parent = code.parent[call]
             what = named(call, kind)
@@ -217,7 +219,7 @@ _TAKES_VALUES: Final = {"run": 2, "invoke": 2, "defer": 2, "send_event": 1, "sen
 
 def _as_value(program: Program) -> Iterator[Hit]:
     flows = program.flows
-    for code in program.module.functions():
+    for code in filter(flows.is_of_a_run, program.module.functions()):
         for call, kind in flows.intents(code):
             first = _TAKES_VALUES.get(kind)
             if first is None:
@@ -318,8 +320,8 @@ STEP_IN_STEP = Rule(
     name="step-in-step",
     reason="A step's function runs as one whole: it can make no steps, only defers.",
     why="""
-    Only a handler and the sub-flows it yields can make steps. What shall be several steps is a sub-flow: an async generator that is yielded,
-    not given to `step.run`.
+    Only a handler and the sub-flows it yields can make steps; elsewhere that is an error at run time. What shall be several steps is a
+    sub-flow: an async generator that is yielded, not given to `step.run`.
     """,
     wrong="""
     import inngest_gen as ig
@@ -362,7 +364,7 @@ _GIVE_VALUES: Final = {
 
 def _called(program: Program) -> Iterator[Hit]:
     flows = program.flows
-    for code in program.module.functions():
+    for code in filter(flows.is_of_a_run, program.module.functions()):
         for call, kind in flows.intents(code):
             making = _innermost(call)
             if kind == "run" and len(making.args) > 1 and _is_no_function(making.args[1], code, flows):
@@ -382,10 +384,10 @@ def _is_no_function(node: ast.expr, code: Code, flows: Flows) -> bool:
     if code.path(node.func) in _GIVE_VALUES:
         return True
     called = flows.module.function(node.func, code)
-    if called is None or isinstance(called.node, (ast.Module, ast.ClassDef, ast.Lambda)):
+    if called is None or isinstance(called.node, (ast.Module, ast.ClassDef, ast.Lambda)) or called.node.decorator_list:
         return False
     if isinstance(called.node, ast.AsyncFunctionDef) or called.is_generator:
-        return not called.node.decorator_list
+        return True
     returns = called.node.returns
     if isinstance(returns, ast.Subscript):
         returns = returns.value

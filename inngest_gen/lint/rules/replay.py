@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from inngest_gen.lint.code import Code
+from inngest_gen.lint.mutations import changed_globals, global_name
 from inngest_gen.lint.rule import Hit, Program, Rule
 from inngest_gen.lint.rules.held import resources
 from inngest_gen.lint.world import Kind
@@ -314,11 +315,25 @@ def _set_order(program: Program) -> Iterator[Hit]:
             if is_set(comprehension.generators[0].iter, code) and _makes_intents(program, comprehension, code):
                 yield Hit(comprehension.generators[0].iter, *_SET_ORDER)
         for call in code.all(ast.Call):
-            if isinstance(call.func, ast.Attribute) and call.func.attr == "pop" and not call.args and is_set(call.func.value, code):
+            if (
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr == "pop"
+                and not call.args
+                and _pops_in_a_loop(program, call.func.value, code)
+            ):
                 yield Hit(call, "a set's `pop()` takes another element in every process", "take from a sorted list")
 
 
 _SET_ORDER = "a set has another order in every process, so a replay makes these steps in another order", "iterate over sorted(...)"
+
+
+def _pops_in_a_loop(program: Program, value: ast.expr, code: Code) -> bool:
+    """Whether a set is emptied one by one while intents are made; a `pop()` of a set's only element is fine."""
+    if not is_set(value, code):
+        return False
+    return any(isinstance(around, (ast.While, ast.For)) and _makes_intents(program, around, code) for around in code.around(value))
+
+
 _KEEPS_ORDER = {"list", "tuple", "enumerate", "iter", "reversed", "zip", "map", "filter"}
 _SET_METHODS = {"union", "intersection", "difference", "symmetric_difference", "copy"}
 
@@ -404,16 +419,18 @@ def _attempt(program: Program) -> Iterator[Hit]:
                 )
 
 
-def _decides(program: Program, attribute: ast.AST, code: Code) -> bool:
-    """Whether it stands in a condition on which intents depend."""
-    inner = attribute
-    for around in code.around(attribute):
+def _decides(program: Program, node: ast.AST, code: Code) -> bool:
+    """Whether `node` stands in a condition, or in what a loop goes through, on which intents depend."""
+    inner = node
+    for around in code.around(node):
         match around:
-            case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) if test is inner:
+            case ast.If(test=part) | ast.While(test=part) | ast.IfExp(test=part) | ast.Match(subject=part) | ast.For(iter=part) if (
+                part is inner
+            ):
                 return _makes_intents(program, around, code)
-            case ast.Match(subject=subject) if subject is inner:
-                return _makes_intents(program, around, code)
-            case ast.stmt() | ast.Call():
+            case ast.stmt() | ast.Yield() | ast.Await():
+                return False
+            case ast.Call() if program.flows.kind(around, code) is not None:
                 return False
         inner = around
     return False
@@ -456,4 +473,63 @@ ATTEMPT = Rule(
     check=_attempt,
 )
 
-RULES = (WALL_CLOCK, RANDOMNESS, UUID, ENVIRONMENT, IO, SLEEP, LOG, SET_ORDER, ATTEMPT)
+
+def _changing(program: Program) -> Iterator[Hit]:
+    changed = changed_globals(program.module)
+    if not changed:
+        return
+    for code in program.flows.all():
+        for node in code.all(ast.Name, ast.Attribute):
+            name = global_name(node, code)
+            if name in changed and isinstance(node.ctx, ast.Load) and (program.id_of(node, code) or _decides(program, node, code)):
+                yield Hit(
+                    node,
+                    f"`{name}` changes while the process lives (line {changed[name]}), and another process that replays the run has another one",
+                    "decide by the event's data or by results, or let a step return it",
+                )
+
+
+CHANGING = Rule(
+    code="IGN110",
+    name="changing-global",
+    reason="What a process keeps in memory is not there, or another one, in the process that replays the run.",
+    why="""
+    A cache, a counter or a setting that functions of the module change decides which steps are made, or is part of an id. After a restart it
+    begins anew, and the replay asks for other steps than are recorded. What is only read, such as a table of constants, is left alone.
+    """,
+    wrong="""
+    import inngest_gen as ig
+
+    app = ig.App("global-wrong")
+    known: dict[str, str] = {}
+
+
+    @app.function("greet", trigger="user/created")
+    async def greet(ctx: ig.Context) -> ig.Flow:
+        user = ctx.data["user"]
+        if user not in known:
+            known[user] = yield ctx.step.run("load", str, user)
+        yield ctx.step.run("greet", print, known[user])
+    """,
+    right="""
+    import inngest_gen as ig
+
+    app = ig.App("global-right")
+    known: dict[str, str] = {}
+
+
+    def load(user: str) -> str:
+        if user not in known:
+            known[user] = f"user {user}"
+        return known[user]
+
+
+    @app.function("greet", trigger="user/created")
+    async def greet(ctx: ig.Context) -> ig.Flow:
+        name = yield ctx.step.run("load", load, ctx.data["user"])
+        yield ctx.step.run("greet", print, name)
+    """,
+    check=_changing,
+)
+
+RULES = (WALL_CLOCK, RANDOMNESS, UUID, ENVIRONMENT, IO, SLEEP, LOG, SET_ORDER, ATTEMPT, CHANGING)

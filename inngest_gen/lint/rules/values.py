@@ -6,35 +6,14 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from inngest_gen.lint.code import Code, at
+from inngest_gen.lint.code import Binding, Code, at
 from inngest_gen.lint.module import own_parameters
+from inngest_gen.lint.mutations import MUTATORS, changed_in_place
 from inngest_gen.lint.rule import Hit, Program, Rule
 
-_MUTATORS: Final = {
-    "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort",
-    "update",
-}  # fmt: skip
-
-
+_CONTAINERS: Final = {"builtins.list()", "builtins.dict()", "builtins.set()", "collections.defaultdict()", "collections.deque()"}
 _RELIED: Final = "on which line {} relies; a replay does not run it again"
 _RETURN: Final = "return the new value from the step"
-
-
-def _changed(code: Code) -> dict[str, ast.AST]:
-    """Find the names whose objects a function changes in place, each with the first place."""
-    found: dict[str, ast.AST] = {}
-    for call in code.all(ast.Call):
-        match call.func:
-            case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _MUTATORS:
-                found.setdefault(name, call)
-    for target in code.all(ast.Subscript, ast.Attribute):
-        if not isinstance(target.ctx, ast.Load):
-            root: ast.expr = target
-            while isinstance(root, (ast.Subscript, ast.Attribute)):
-                root = root.value
-            if isinstance(root, ast.Name):
-                found.setdefault(root.id, target)
-    return found
 
 
 def _read_after(name: str, place: ast.AST, code: Code) -> ast.Name | None:
@@ -68,7 +47,7 @@ def _rebinds(statement: ast.stmt, name: str) -> bool:
 
 def _argument_changed(program: Program) -> Iterator[Hit]:
     for body, uses in program.flows.bodies.items():
-        changed = _changed(body)
+        changed = changed_in_place(body)
         for code, call in uses:
             if code not in program.flows.flows:
                 continue
@@ -78,7 +57,7 @@ def _argument_changed(program: Program) -> Iterator[Hit]:
             for parameter, argument in arguments:
                 if parameter.arg not in changed or len(body.bindings[parameter.arg]) != 1 or not isinstance(argument, ast.Name):
                     continue
-                if argument.id in code.bindings and (reader := _read_after(argument.id, call, code)) is not None:
+                if _is_data(argument.id, code, program) and (reader := _read_after(argument.id, call, code)) is not None:
                     line = at(changed[parameter.arg])[0]
                     yield Hit(
                         argument, f"the step changes `{argument.id}` in place in line {line}, {_RELIED.format(reader.lineno)}", _RETURN
@@ -144,7 +123,9 @@ def _local_changed(program: Program) -> Iterator[Hit]:
             flow = flow.outer
         if flow is None:
             continue
-        written = {name: node for name, node in _changed(body).items() if _is_of(name, body, flow)}
+        written = {
+            name: node for name, node in changed_in_place(body).items() if _is_of(name, body, flow) and _is_data(name, flow, program)
+        }
         for declared in body.all(ast.Nonlocal):
             written.update({name: declared for name in declared.names if _assigns(name, body) and name in flow.bindings})
         for name, node in written.items():
@@ -155,9 +136,8 @@ def _local_changed(program: Program) -> Iterator[Hit]:
     for code in flows.all():
         for call, kind in flows.intents(code):
             match call.args[1:2]:
-                case [ast.Attribute(value=ast.Name(id=name), attr=attr)] if kind == "run" and attr in _MUTATORS and name in code.bindings:
-                    # A parameter's or an unknown object's method may well be a service's: only what is plainly a container counts.
-                    if _is_container(name, code) and (reader := _read_after(name, call, code)) is not None:
+                case [ast.Attribute(value=ast.Name(id=name), attr=attr)] if kind == "run" and attr in MUTATORS:
+                    if _is_data(name, code, program) and (reader := _read_after(name, call, code)) is not None:
                         yield _lost(call.args[1], name, reader)
 
 
@@ -174,13 +154,26 @@ def _assigns(name: str, body: Code) -> bool:
     return any(node.id == name and not isinstance(node.ctx, ast.Load) for node in body.all(ast.Name))
 
 
-def _is_container(name: str, code: Code) -> bool:
-    return all(
-        isinstance(binding.value, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp))
-        or code.path(binding.value)
-        in {"builtins.list()", "builtins.dict()", "builtins.set()", "collections.defaultdict()", "collections.deque()"}
-        for binding in code.bindings[name]
-    )
+def _is_data(name: str, code: Code, program: Program) -> bool:
+    """Whether a local is plainly data: a container made here, or a step's result. A client or session has methods of the same names."""
+    return name in code.bindings and all(_gives_data(binding, code, program) for binding in code.bindings[name])
+
+
+def _gives_data(binding: Binding, code: Code, program: Program) -> bool:
+    match binding.value:
+        case ast.List() | ast.Dict() | ast.Set() | ast.ListComp() | ast.DictComp() | ast.SetComp():
+            return True
+        case ast.Call() as call:
+            return code.path(call) in _CONTAINERS
+        case ast.Yield(value=intent):
+            return program.flows.kinds(intent, code) not in {None, "using", "defer"}
+        case None | ast.Constant():
+            # An annotated parameter, or `count = 0`, which only `nonlocal` changes.
+            annotation = getattr(binding.node, "annotation", None)
+            annotation = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+            return isinstance(annotation, ast.Name) and annotation.id in {"list", "dict", "set"}
+        case _:
+            return False
 
 
 LOCAL_CHANGED = Rule(

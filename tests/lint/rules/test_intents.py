@@ -239,6 +239,7 @@ class TestCalledTooEarly:
             "yield ctx.step.run('a', Loader)",
             "yield ctx.step.run('a', ctx.data.get, 'a')",
             "yield ctx.step.run('a', typed())",
+            "yield ctx.step.run('a', wrapped())",
         ],
     )
     def test_a_call_that_gives_a_function_is_left_alone(self, body: str) -> None:
@@ -254,5 +255,23 @@ class TestCalledTooEarly:
 
             class Loader:
                 def __call__(self): ...
+
+            @functools.wraps(str)
+            def wrapped() -> str: ...
         """
         assert codes(handler(body, before)) == []
+
+
+def test_a_test_that_drives_a_flow_by_hand_is_left_alone() -> None:
+    driver = """
+import asyncio
+
+async def test_quote():
+    async for intent in quote(None, "a"):
+        print(intent)
+    task = asyncio.create_task(quote(None, "a"))
+    unused = quote(None, "b")
+    quote(None, "c")
+    ig.Done(1)
+"""
+    assert codes(f"{HEAD}async def quote(ctx: ig.Context, order: str) -> ig.Flow:\n    yield ctx.step.run('a', str)\n{driver}") == []

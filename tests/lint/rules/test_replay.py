@@ -116,6 +116,9 @@ class TestReads:
         "file = yield ctx.using(open('a'))\nyield ctx.step.run('a', str, file)",
         "client = httpx.AsyncClient()\nyield ctx.step.run('a', client.get, 'http://a')",
         "yield ctx.step.run('a', HTTP.get, 'http://a')",
+        "yield ctx.step.run('a', str, time.strftime('%Y', time.gmtime(ctx.data['at'])))",
+        "yield ctx.step.run('a', str, bson.ObjectId(ctx.data['id']))",
+        "try:\n    yield ctx.step.run('a', str)\nexcept ig.StepError as error:\n    raise subprocess.CalledProcessError(1, 'a') from error",
         "for time in ctx.data['times']:\n    yield ctx.step.run('a', str, time.time())",
         "with_time = {time.time() for time in ctx.data['times']}\nyield ctx.step.run('a', str, with_time)",
         "open = ctx.data['open']\nyield ctx.step.run('a', str, open('a'))",
@@ -125,7 +128,7 @@ class TestReads:
     ],
 )
 def test_what_is_the_same_in_every_replay_is_left_alone(body: str) -> None:
-    imports = "import asyncio, datetime, httpx, os, pathlib, random, time, uuid\n\nHTTP = httpx.Client()\nself = object()"
+    imports = "import asyncio, bson, subprocess, datetime, httpx, os, pathlib, random, time, uuid\n\nHTTP = httpx.Client()\nself = object()"
     assert codes(handler(body, imports)) == []
 
 
@@ -216,6 +219,7 @@ class TestSetOrder:
             "tags = ctx.data['tags']\nif not tags:\n    tags = set()\nfor tag in tags:\n    yield ctx.step.run(tag, str)",
             "yield ctx.step.run('a', lambda: [print(tag) for tag in set(ctx.data['tags'])])",
             "seen = set()\nfor tag in ctx.data['tags']:\n    if tag not in seen:\n        seen.add(tag)\n        yield ctx.step.run(tag, str)",
+            "currency = {line['currency'] for line in ctx.data['lines']}.pop()\nyield ctx.step.run('a', str, currency)",
             "stack = list(ctx.data['tags'])\nwhile stack:\n    yield ctx.step.run(stack.pop(), str)",
         ],
     )
@@ -254,3 +258,92 @@ class TestAttempt:
     def test_a_steps_own_attempt_is_left_alone(self) -> None:
         before = "async def charge(ctx: ig.Context) -> str:\n    if ctx.attempt == 0:\n        raise ConnectionError\n    return 'a'"
         assert codes(handler("yield ctx.step.run('a', charge, ctx)", before)) == []
+
+
+class TestChangingGlobal:
+    BEFORE = """
+        CACHE = {}
+        COUNT = 0
+        TABLE = {"a": 1}
+        LIMITS = [1, 2]
+
+        class Settings:
+            period = "1m"
+            fixed = 3
+
+        def remember(key):
+            CACHE[key] = 1
+            LIMITS.append(3)
+
+        def count():
+            global COUNT
+            COUNT += 1
+
+        def change():
+            Settings.period = "5m"
+
+        def reads():
+            return TABLE["a"]
+
+        REGISTRY = {}
+        PLUGINS = []
+
+        def register(name):
+            def keep(function):
+                REGISTRY[name] = function
+                return function
+            return keep
+
+        def plugin(function):
+            PLUGINS.append(function)
+            return function
+
+        LOADED = []
+
+        def load():
+            LOADED.append(1)
+
+        load()
+
+        def memo(key, value):
+            MEMO[key] = value
+            return value
+
+        MEMO = {}
+    """
+
+    @pytest.mark.parametrize(
+        ("body", "marked"),
+        [
+            ("if ctx.data['a'] not in CACHE:\n    yield ctx.step.run('a', str)", "CACHE"),
+            ("while COUNT < 3:\n    yield ctx.step.run('a', str)", "COUNT"),
+            ("if ctx.data['a'] in MEMO:\n    yield ctx.step.run('a', str)", "MEMO"),
+            ("if CACHE.get('a'):\n    yield ctx.step.run('a', str)", "CACHE"),
+            ("for limit in LIMITS:\n    yield ctx.step.run('a', str, limit)", "LIMITS"),
+            ("yield ctx.step.run(f'a-{COUNT}', str)", "COUNT"),
+            ("yield ctx.step.run(f'a-{Settings.period}', str)", "Settings.period"),
+            ("if Settings.period == '1m':\n    yield ctx.step.sleep('a', 1)", "Settings.period"),
+            ("yield ctx.step.run('a', str) if COUNT else ctx.step.run('b', str)", "COUNT"),
+        ],
+    )
+    def test_steps_that_depend_on_what_functions_change_are_found(self, body: str, marked: str) -> None:
+        assert shown(handler(body, self.BEFORE), "IGN110") == [marked]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "if ctx.data['a'] in TABLE:\n    yield ctx.step.run('a', str)",
+            "yield ctx.step.run(f'a-{Settings.fixed}', str)",
+            "yield ctx.step.run('a', str, CACHE, COUNT)",
+            "yield ctx.step.run('a', lambda: CACHE.get('a'))",
+            "if ctx.data['a'] in REGISTRY:\n    yield ctx.step.run('a', REGISTRY[ctx.data['a']])",
+            "for plugin in PLUGINS:\n    yield ctx.step.run('a', plugin)",
+            "if LOADED:\n    yield ctx.step.run('a', str)",
+            "if CACHE:\n    ctx.logger.info('cached')\nyield ctx.step.run('a', str)",
+            "CACHE = {}\nif CACHE:\n    yield ctx.step.run('a', str)",
+            "seen = []\nfor one in ctx.data['all']:\n    if one not in seen:\n        seen.append(one)\n        yield ctx.step.run('a', str)",
+            "if (yield ctx.step.run('a', str, COUNT)):\n    yield ctx.step.run('b', str)",
+        ],
+    )
+    def test_constants_and_what_decides_nothing_are_left_alone(self, body: str) -> None:
+        assert "IGN110" not in codes(handler(body, self.BEFORE))

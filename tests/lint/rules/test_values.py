@@ -58,6 +58,8 @@ class TestArgumentChanged:
             "order = {}\ntaxes = yield ctx.step.run('b', keeps, order)\nyield ctx.step.run('c', str, order)",
             "results = yield ctx.group.parallel(ctx.step.run('a', str))\nresults.sort()\nyield ig.Done(results)",
             "for order in ctx.data['orders']:\n    yield ctx.step.run('b', fill, order)",
+            "session = yield ctx.using(Session())\nyield ctx.step.run('a', push, session, 'p')\nyield ctx.step.run('b', push, session, 'q')",
+            "client = Client()\nyield ctx.step.run('a', rename, client)\nyield ctx.step.run('b', str, client)",
         ],
     )
     def test_what_nobody_relies_on_and_the_handlers_own_changes_are_left_alone(self, body: str) -> None:
@@ -94,6 +96,7 @@ class TestLocalChanged:
             "seen = []\ndef work():\n    seen = []\n    seen.append(1)\n    return seen\nseen = yield ctx.step.run('a', work)\nyield ig.Done(seen)",
             "seen = []\ndef note(n):\n    seen.append(n)\nnote(1)\nyield ctx.step.run('a', str)\nyield ig.Done(seen)",
             "def work(seen):\n    seen.append(1)\n    return seen\nseen = yield ctx.step.run('a', work, [])\nyield ig.Done(seen)",
+            "client = yield ctx.using(Client())\nyield ctx.step.run('a', lambda: client.update(1))\nyield ctx.step.run('b', str, client)",
             "client = yield ctx.using(Client())\nyield ctx.step.run('a', client.update, 1)\nyield ctx.step.run('b', client.add, 2)",
             "client = Client()\nyield ctx.step.run('a', client.update, 1)\nyield ctx.step.run('b', client.add, 2)",
         ],
