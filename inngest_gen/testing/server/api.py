@@ -133,32 +133,30 @@ class Api:
             raise _Refusal(401, "Unauthorized")
 
     def log(self, request: Request, response: Response | None, now: float, problem: str | None) -> None:
-        """Write a checkpoint down with its run."""
-        found = _find(request)
-        run = self.world.runs.get(found[1]) if found is not None and found[0] == "checkpoint" else None
-        if run is None:
-            return
+        """Write a request down; a checkpoint with its run, too."""
+        name, part = _find(request) or ("", "")
         try:
             body = request.json
         except ValueError:
             body = None
-        run.calls.append(
-            Call(
-                direction="server",
-                url=request.path,
-                step="",
-                attempt=0,
-                generation=body.get("generation_id") or 0 if isinstance(body, Mapping) else 0,
-                at=now,
-                headers=request.headers,
-                body=request.body,
-                status=response.status if response is not None else None,
-                reply_headers=response.headers if response is not None else {},
-                reply=response.body if response is not None else b"",
-                error=problem,
-                handled=True,
-            )
+        call = Call(
+            direction="server",
+            url=request.path,
+            step="",
+            attempt=0,
+            generation=body.get("generation_id") or 0 if isinstance(body, Mapping) else 0,
+            at=now,
+            headers=request.headers,
+            body=request.body,
+            status=response.status if response is not None else None,
+            reply_headers=response.headers if response is not None else {},
+            reply=response.body if response is not None else b"",
+            error=problem,
+            handled=True,
         )
+        self.world.requests.append(call)
+        if name == "checkpoint" and part in self.world.runs:
+            self.world.runs[part].calls.append(call)
 
     def _run(self, asked: _Asked) -> ServerRun | None:
         if not ulid.is_ulid(asked.part):

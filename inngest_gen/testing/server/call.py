@@ -95,9 +95,8 @@ def _write(run: ServerRun, job: Job, request_id: str, *, use_api: bool, events_t
         "step_id": "step",
         "use_api": use_api,
     }
-    # Memos are canonical already: put together, not written again, or a run of a thousand steps would take a million.
     memos = {} if use_api else run.steps
-    steps = ",".join(f"{canonical(hash)}:{memos[hash].memo}" for hash in sorted(memos))
+    steps = ",".join([memos[hash].member for hash in sorted(memos)])
     defers = {hash: {"abortable": entry.status == "after_run"} for hash, entry in run.defers.items()}
     shown = [canonical(events.shown(event)) for event in run.events]
     return (

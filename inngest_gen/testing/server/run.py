@@ -16,12 +16,12 @@ DeferStatus: TypeAlias = Literal["after_run", "aborted", "rejected"]
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One request to the app, or one of the app to the server's API, with its answer.
+    """A request to the app, or one to the server's API, with its answer.
 
-    `direction` is "app" for a call request and "server" for a checkpoint; `step` is the step a call is to run ("step": none in particular);
-    `status` is None while there is no answer, and where there was none, then `error` says why. `at` is the server's time, in seconds since the
-    epoch. `signature_problem` says what is wrong with the answer's signature, where the server has a key; `handled` says that the server is done
-    with the answer.
+    `direction` is "app" for a call of the app and "server" for a request to the API; `step` is the step that a call is to run ("step": none in
+    particular); `status` is None while there is no answer, and where there was none; then `error` says why. `at` is the server's time, in seconds
+    since the epoch. `signature_problem` says what is wrong with the answer's signature, where the server has a key; `handled` says that the server
+    is done with the answer.
     """
 
     direction: Literal["app", "server"]
@@ -50,9 +50,9 @@ class Call:
         return parse(self.reply) if self.reply else None
 
     def __str__(self) -> str:
-        what = f"call of {self.step}" if self.direction == "app" else "checkpoint"
+        what = f"call of {self.step}, attempt {self.attempt}" if self.direction == "app" else self.url
         answer = self.error or (f"{self.status} {_short(self.reply)}" if self.status is not None else "no answer yet")
-        return f"{what}, attempt {self.attempt}: {answer}"
+        return f"{what}: {answer}"
 
 
 def _short(body: bytes) -> str:
@@ -69,6 +69,11 @@ class StepEntry:
     op: str
     memo: str
     at: float
+    member: str = field(init=False, repr=False)
+    """Its place in a call's `steps`, made once: a run of a thousand steps sends it a thousand times."""
+
+    def __post_init__(self) -> None:
+        self.member = f"{canonical(self.hash)}:{self.memo}"
 
     @property
     def value(self) -> Any:

@@ -49,7 +49,8 @@ class Server:
 
     An async context manager. `clock` is a `VirtualClock` (the default, at the present) or a `SystemClock`: on a virtual one sleeps, timeouts and
     retries take no time, and time passes only in `run`, `finish` and `advance`. With `signing_key` it is a server that wants keys, as Inngest's
-    cloud; `event_key` is then the one that it takes events with. `seed` makes its ids and jitters the same each time; `call_timeout` is how long
+    cloud; `event_key` is then the one that it takes events with. `port` is a free one, or the one that is given: 8288 is where apps in dev mode look
+    without being told. `seed` makes its ids and jitters the same each time; `call_timeout` is how long
     the app may take to answer, in real time; `max_calls` how often it is called for one run.
     """
 
@@ -59,6 +60,7 @@ class Server:
         clock: Clock | None = None,
         signing_key: str | None = None,
         event_key: str | None = None,
+        port: int = 0,
         seed: int | None = None,
         call_timeout: Duration = "30s",
         max_calls: int = 5000,
@@ -67,6 +69,7 @@ class Server:
         self.signing_key: str | None = signing_key
         self.event_key: str | None = event_key
         self.url: str = ""
+        self._port = port
         self._timeout = durations.seconds(call_timeout)
         self._world = World(Ids(random.Random(secrets.randbits(64) if seed is None else seed)))  # noqa: S311 - ids of a test
         self._faults = Faults()
@@ -95,7 +98,7 @@ class Server:
         if self.url:
             raise ServerError("a Server is entered once: make another one")
         self._client = self._new_client()
-        self._listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=0)
+        self._listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=self._port)
         self.url = f"http://{_HOST}:{self._listener.extra(SocketAttribute.local_port)}"  # noqa: S610 - no Django here
         self._unlisten = self.clock.listen(self._loop.poke) if isinstance(self.clock, VirtualClock) else lambda: None
         self._tasks = anyio.create_task_group()
@@ -136,6 +139,11 @@ class Server:
         return list(self._world.events)
 
     @property
+    def requests(self) -> list[Call]:
+        """All requests to its API and their answers, in order."""
+        return list(self._world.requests)
+
+    @property
     def functions(self) -> dict[str, Function]:
         """The registered functions by slug."""
         return dict(self._world.functions)
@@ -150,6 +158,12 @@ class Server:
             return {"INNGEST_DEV": self.url, "INNGEST_EVENT_KEY": self.event_key or "test"}
         keys = {"INNGEST_SIGNING_KEY": self.signing_key, "INNGEST_EVENT_KEY": self.event_key or "test"}
         return {"INNGEST_DEV": "0", "INNGEST_BASE_URL": self.url, **keys}
+
+    def settings(self) -> dict[str, Any]:
+        """Give the arguments of `ig.App` that point an app at this server: `ig.App("shop", **server.settings())`."""
+        if self.signing_key is None:
+            return {"dev": self.url}
+        return {"dev": False, "base_url": self.url, "signing_key": self.signing_key, "event_key": self.event_key or "test"}
 
     # What a test does
 

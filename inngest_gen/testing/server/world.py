@@ -9,7 +9,7 @@ from typing import Any
 from inngest_gen.testing.server.expression import Expression
 from inngest_gen.testing.server.job import Job, Queue
 from inngest_gen.testing.server.registration import App, Function
-from inngest_gen.testing.server.run import ServerRun
+from inngest_gen.testing.server.run import Call, ServerRun
 from inngest_gen.testing.server.ulid import Ids, short_hash
 
 __all__ = ["Pause", "World"]
@@ -37,7 +37,7 @@ class Pause:
 @dataclass(slots=True)
 class World:
     """The server's state. `outbox` holds events that the rules have published and that are to be delivered next; `received` are
-    events by their internal ids; `items` are jobs by id,
+    events by their internal ids; `requests` all that came over the API; `items` are jobs by id,
     those whose call is under way included."""
 
     ids: Ids
@@ -50,6 +50,7 @@ class World:
     events: list[dict[str, Any]] = field(default_factory=list)
     outbox: deque[dict[str, Any]] = field(default_factory=deque)
     received: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requests: list[Call] = field(default_factory=list)
     items: dict[str, Job] = field(default_factory=dict)
 
     def enqueue(self, run: ServerRun, key: str, job: Job) -> bool:

@@ -212,6 +212,24 @@ async def test_a_server_is_entered_once() -> None:
             pass
 
 
+async def test_all_requests_are_written_down_with_their_answers() -> None:
+    async with Server() as server:
+        await post(f"{server.url}/e/k", {"name": "a"}, x_inngest_env="test")
+        await post(f"{server.url}/e/k", b"{")
+        server.fault("events", "refuse")
+        with pytest.raises(httpx.RemoteProtocolError):
+            await post(f"{server.url}/e/k", {"name": "a"})
+        told = [(one.url, one.headers.get("x-inngest-env"), one.status, one.error) for one in server.requests]
+    assert told == [("/e/k", "test", 200, None), ("/e/k", None, 400, None), ("/e/k", None, None, "injected fault: refuse")]
+
+
+async def test_a_port_may_be_given() -> None:
+    async with Server() as server:
+        port = int(server.url.rpartition(":")[2])
+    async with Server(port=port) as server:
+        assert server.url == f"http://127.0.0.1:{port}"
+
+
 async def test_a_seed_makes_ids_the_same_each_time() -> None:
     async def ids() -> list[str]:
         async with Server(seed=7, clock=VirtualClock(1_790_000_000.0)) as server:
@@ -222,8 +240,11 @@ async def test_a_seed_makes_ids_the_same_each_time() -> None:
     assert await ids() == await ids()
 
 
-async def test_the_environment_points_an_app_at_the_server() -> None:
+async def test_the_environment_and_the_settings_point_an_app_at_the_server() -> None:
+    async with Server(signing_key="signkey-test-00", event_key="ek") as server:
+        assert server.settings() == {"dev": False, "base_url": server.url, "signing_key": "signkey-test-00", "event_key": "ek"}
     async with Server() as server:
+        assert server.settings() == {"dev": server.url}
         assert server.env() == {"INNGEST_DEV": server.url, "INNGEST_EVENT_KEY": "test"}
 
 
