@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inngest_gen.errors import RunStuck, ServerError
     from inngest_gen.testing.engine import START, MemoryEngine
     from inngest_gen.testing.failures import CheckFailed, HeldOverYield, NotUsed, ReplayMismatch, RunFailed, Stuck
     from inngest_gen.testing.given import at
@@ -33,7 +34,9 @@ _LAZY = {
     "RunFailed": "inngest_gen.testing.failures",
     "SLEEP": "inngest_gen.testing.playing",
     "START": "inngest_gen.testing.engine",
+    "RunStuck": "inngest_gen.errors",
     "Server": "inngest_gen.testing.server.server",
+    "ServerError": "inngest_gen.errors",
     "ServerRun": "inngest_gen.testing.server.run",
     "StepEntry": "inngest_gen.testing.server.run",
     "StepResult": "inngest_gen.testing.result",
@@ -77,7 +80,9 @@ __all__ = [
     "ReplayMismatch",
     "Result",
     "RunFailed",
+    "RunStuck",
     "Server",
+    "ServerError",
     "ServerRun",
     "StepEntry",
     "StepResult",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import inngest_gen as ig
+from inngest_gen import testing
 from inngest_gen.app.tools import AITools, GroupTools, StepTools
 from inngest_gen.engine import run as run_module
 from inngest_gen.engine.progress import Progress
@@ -27,10 +28,14 @@ OWNERS: dict[str, type] = {
     "handle": ig.DeferHandle,
     "engine": ig.Engine,
     "clock": ig.VirtualClock,
+    "server": testing.Server,
     "middleware": ig.Middleware,
 }
 # What the engine's own parts call on it is public to them, not to users.
 FOR_USERS = {"engine": {"send", "run", "get", "runs", "wait", "cancel", "retry", "recording"}}
+
+SERVER = {"Call", "DeferEntry", "RunStuck", "Server", "ServerError", "ServerRun", "StepEntry"}
+"""The names of `inngest_gen.testing` that are the test server's."""
 
 
 def sections() -> dict[str, tuple[str | None, str]]:
@@ -62,7 +67,11 @@ def methods(owner: str) -> set[str]:
 
 
 def test_every_public_name_is_told_and_no_other() -> None:
-    expected = {f"ig.{name}" for name in ig.__all__} | {f"{owner}.{name}" for owner in OWNERS for name in methods(owner)}
+    expected = (
+        {f"ig.{name}" for name in ig.__all__}
+        | {f"testing.{name}" for name in SERVER}
+        | {f"{owner}.{name}" for owner in OWNERS for name in methods(owner)}
+    )
     assert set(TOLD) ^ expected == set()
 
 
@@ -77,11 +86,11 @@ def test_signature_is_the_one_in_the_code(name: str) -> None:
     if told is None:
         return
     owner, _, attribute = name.rpartition(".")
-    thing = getattr(ig if owner == "ig" else OWNERS[owner], attribute)
+    thing = getattr({"ig": ig, "testing": testing}.get(owner) or OWNERS[owner], attribute)
     assert told == spelled(thing.__init__ if inspect.isclass(thing) else thing)
 
 
-@pytest.mark.parametrize("name", ["ig.App", "ig.Engine", "ig.Event", "app.function"])
+@pytest.mark.parametrize("name", ["ig.App", "ig.Engine", "ig.Event", "app.function", "testing.Server", "server.fault"])
 def test_every_parameter_of_what_has_many_is_explained(name: str) -> None:
     told, text = TOLD[name]
     assert told is not None
@@ -108,6 +117,11 @@ def test_every_attribute_of_the_context_is_told() -> None:
         ("ig.Run", run_module.Note),
         ("ig.Engine", Progress),
         ("ig.Winner", ig.Winner),
+        ("testing.Server", testing.Server),
+        ("testing.ServerRun", testing.ServerRun),
+        ("testing.StepEntry", testing.StepEntry),
+        ("testing.DeferEntry", testing.DeferEntry),
+        ("testing.Call", testing.Call),
         ("ig.RunInfo", ig.RunInfo),
         ("ig.FunctionInput", ig.FunctionInput),
         ("ig.StepInfo", ig.StepInfo),
