@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -65,7 +64,7 @@ class Server:
         call_timeout: Duration = "30s",
         max_calls: int = 5000,
     ) -> None:
-        self.clock: Clock = VirtualClock(time.time()) if clock is None else clock
+        self.clock: Clock = VirtualClock(SystemClock().now()) if clock is None else clock
         self.signing_key: str | None = signing_key
         self.event_key: str | None = event_key
         self.url: str = ""

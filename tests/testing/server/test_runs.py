@@ -1,12 +1,13 @@
 """Runs on the test server: steps, retries, sleeps, parallel steps, ends."""
 
+import itertools
 from typing import Any
 
 import pytest
 
 from inngest_gen.errors import RunStuck
 from inngest_gen.testing import Server
-from tests.testing.server.scripted import Answer, complete, error, failed, op, run, sha, start
+from tests.testing.server.scripted import Answer, complete, defer, error, failed, op, run, sha, start
 
 
 def calls(record: Any) -> list[tuple[str, int]]:
@@ -157,3 +158,73 @@ async def test_an_answer_that_no_sdk_gave_fails_the_attempt() -> None:
         [record] = await server.run({"name": "go"})
     assert record.error is not None
     assert "not_sdk" in record.error["error"]
+
+
+def branching(*branches: list[str], then: tuple[str, ...] = ()) -> Any:
+    """What an SDK does with branches of steps that run side by side, and steps after them; a step "invoke:x" invokes."""
+
+    def planned(name: str) -> Any:
+        if name.startswith("invoke:"):
+            return op("InvokeFunction", name, opts={"function_id": f"app-{name[7:]}", "payload": {}})
+        return op("StepPlanned", name)
+
+    def body(call: Any) -> Any:
+        done = set(call["steps"])
+        if call["target"]:
+            return [run(next(name for name in [*itertools.chain(*branches), *then] if sha(name) == call["target"]))]
+        found = [next((name for name in branch if sha(name) not in done), None) for branch in branches]
+        open_steps = [name for name in found if name is not None] or [name for name in then if sha(name) not in done][:1]
+        if not open_steps:
+            return {"done": len(done)}
+        if len(open_steps) == 1 and not call["ctx"]["disable_immediate_execution"] and not open_steps[0].startswith("invoke:"):
+            return [run(open_steps[0])]
+        return [planned(name) for name in open_steps]
+
+    return body
+
+
+async def test_two_branches_of_two_steps_take_seven_calls() -> None:
+    """As against the real server (C90): two plans, four steps, one for the end."""
+    async with Server() as server:
+        await start(server, go=branching(["a.1", "a.2"], ["b.1", "b.2"]))
+        [record] = await server.run({"name": "go"})
+    assert record.output == {"done": 4}
+    assert len(record.calls) == 7
+    assert {sha("a.1"), sha("b.1")} == set(record.stack[:2])
+
+
+async def test_four_side_by_side_of_which_one_is_an_invoke_and_one_after_take_six_calls() -> None:
+    """As against the real server (C92)."""
+    async with Server() as server:
+        functions = {"go": branching(["invoke:child"], ["1a"], ["1b"], ["send"], then=("after",)), "child": lambda call: "ok"}
+        await start(server, triggers={"child": []}, **functions)
+        record, _ = await server.run({"name": "go"})
+    assert record.output == {"done": 5}
+    assert len(record.calls) == 6
+
+
+async def test_a_discovery_request_beside_defers_asks_for_one_call() -> None:
+    answers: list[Any] = [[defer("a"), defer("b"), {"op": "DiscoveryRequest", "id": sha("discovery-request-1")}], "done"]
+    async with Server() as server:
+        await start(server, go=lambda call: answers.pop(0))
+        record, *_ = await server.run({"name": "go"})
+    assert (record.output, len(record.calls)) == ("done", 2)
+
+
+async def test_a_run_that_has_a_thousand_steps_is_called_no_more() -> None:
+    async with Server() as server:
+
+        async def go(call: Any) -> Any:
+            await app.checkpoint(call, *(run(f"s{n}") for n in range(1000)))
+            return [op("Sleep", "nap", name="1s")]
+
+        app = await start(server, go=go)
+        [record] = await server.run({"name": "go"})
+    assert (record.status, record.error) == (
+        "failed",
+        {
+            "error": "function has too many steps",
+            "name": "InngestErrFunctionOverflowed",
+            "message": "The function run exceeded the step limit of 1000 steps.",
+        },
+    )

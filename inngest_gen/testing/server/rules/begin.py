@@ -58,5 +58,5 @@ def _wake(run: ServerRun, job: Job, now: float) -> bool:
 
 def _overflow(world: World, run: ServerRun, now: float) -> None:
     message = f"The function run exceeded the step limit of {_STEPS} steps."
-    error = {"error": "function overflowed", "name": "InngestErrFunctionOverflowed", "message": message}
+    error = {"error": "function has too many steps", "name": "InngestErrFunctionOverflowed", "message": message}
     finalize.fail(world, run, error, now)
