@@ -16,6 +16,8 @@ from typing import Any, Final
 __all__ = ["canonical", "parse"]
 
 _EXACT: Final = 2**53
+_DIGITS: Final = 300
+"""So many digits fit into a double."""
 
 
 def canonical(value: Any) -> str:
@@ -65,12 +67,38 @@ def _number(value: float) -> str:
 
 
 def parse(text: bytes | str) -> Any:
-    """Read JSON. Raises ValueError, for what is nested too deep as well."""
+    """Read JSON as the server does. Raises ValueError, for numbers that no double holds and for what is nested too deep as well.
+
+    Half a surrogate pair becomes U+FFFD, so that what was read can be written again.
+    """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    escape = b"\\ud" if isinstance(text, bytes) else "\\ud"
+    return _mended(value) if escape in text.lower() else value  # type: ignore[operator]
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"JSON has no {name}")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"no double holds the number {text[:40]}")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"no double holds the number {text[:40]}...")
+    return int(text)
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(key): _mended(one) for key, one in value.items()}
+    return [_mended(one) for one in value] if isinstance(value, list) else value

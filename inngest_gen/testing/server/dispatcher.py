@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import anyio
 import httpx
@@ -28,6 +28,9 @@ __all__ = ["Dispatcher"]
 HOSTS: Final = ".app.test"
 """How the names of hosts end that stand for apps without a socket."""
 
+UNREACHABLE: Final = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, AssertionError)
+"""What a request may end with where there is no answer. (httpx asserts that an ASGI application has answered in the end.)"""
+
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -43,6 +46,7 @@ class Dispatcher:
         changed: Callable[[], None],
         client_for: Callable[[str], httpx.AsyncClient],
         signing_key: str | None,
+        timeout: float,
         most_calls: int,
     ) -> None:
         """Take what it needs. `changed` is called whenever the rules have changed the world."""
@@ -52,6 +56,7 @@ class Dispatcher:
         self._changed = changed
         self._client_for = client_for
         self._signing_key = signing_key
+        self._timeout = timeout
         self._most_calls = most_calls
         self._wall = SystemClock()  # signatures are judged by real time, whatever the server's clock says
 
@@ -137,9 +142,10 @@ class Dispatcher:
 
     async def _send(self, request: CallRequest, call: Call) -> Reply:
         try:
-            response = await self._client_for(request.url).post(request.url, content=request.body, headers=request.headers)
-        except httpx.HTTPError as error:
-            call.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            with anyio.fail_after(self._timeout):  # httpx's own does not hold where there is no socket
+                response = await self._client_for(request.url).post(request.url, content=request.body, headers=request.headers)
+        except UNREACHABLE as error:
+            call.error = told(error)
             return no_answer(f"Unable to reach SDK URL: {call.error}")
         call.status, call.reply, call.reply_headers = response.status_code, response.content, dict(response.headers)
         if self._signing_key is not None:
@@ -150,12 +156,13 @@ class Dispatcher:
     async def _gateway(self, op: Op) -> tuple[Mapping[str, Any], str | None]:
         method, url, headers, body = _gateway_request(op)
         what = "AI" if op.op == "AIGateway" else "gateway"
-        if urlsplit(url).hostname not in _LOOPBACK and not urlsplit(url).netloc.endswith(HOSTS):
-            return {}, f"Error making {what} request: the test server makes requests to loopback only, not to {url!r}"
         try:
-            response = await self._client_for(url).request(method, url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            return {}, f"Error making {what} request: {type(error).__name__}: {error}"
+            if urlsplit(url).hostname not in _LOOPBACK and not urlsplit(url).netloc.endswith(HOSTS):
+                return {}, f"Error making {what} request: the test server makes requests to loopback only, not to {url!r}"
+            with anyio.fail_after(self._timeout):
+                response = await self._client_for(url).request(method, url, content=body, headers=headers)
+        except UNREACHABLE as error:
+            return {}, f"Error making {what} request: {told(error)}"
         text = response.text
         if op.op == "Gateway":
             shown = {"url": url, "headers": dict(response.headers), "body": text, "status_code": response.status_code}
@@ -169,6 +176,13 @@ class Dispatcher:
         return {"data": value}, None
 
 
+def told(error: Exception) -> str:
+    """Say what a request ended with."""
+    if isinstance(error, TimeoutError):
+        return "the answer did not come in time"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
 def _gateway_request(op: Op) -> tuple[str, str, dict[str, str], bytes]:
     opts = op.opts
     url, body = str(opts.get("url") or ""), opts.get("body")
@@ -179,7 +193,7 @@ def _gateway_request(op: Op) -> tuple[str, str, dict[str, str], bytes]:
         return str(opts.get("method") or "POST"), url, headers, text.encode()
     key, form = str(opts.get("auth_key") or ""), opts.get("format")
     if form == "gemini":
-        url = str(httpx.URL(url).copy_add_param("key", key))
+        url += f"{'&' if '?' in url else '?'}{urlencode({'key': key})}"
     else:
         header, value = {"anthropic": ("x-api-key", key), "bedrock": ("Authorization", key)}.get(
             str(form), ("Authorization", f"Bearer {key}")

@@ -14,7 +14,7 @@ import anyio.lowlevel
 import httpx
 from anyio.abc import SocketAttribute
 
-from inngest_gen import durations
+from inngest_gen import durations, jsonvalue
 from inngest_gen.clock import Clock, SystemClock, VirtualClock
 from inngest_gen.durations import Duration
 from inngest_gen.errors import ServerError
@@ -22,7 +22,7 @@ from inngest_gen.event import Event
 from inngest_gen.testing.server import event as events
 from inngest_gen.testing.server.api import ROUTES, Api, route_name
 from inngest_gen.testing.server.canonical import canonical, parse
-from inngest_gen.testing.server.dispatcher import HOSTS, Dispatcher
+from inngest_gen.testing.server.dispatcher import HOSTS, UNREACHABLE, Dispatcher, told
 from inngest_gen.testing.server.faults import CallFault, Fault, Faults, RouteFault
 from inngest_gen.testing.server.http import Request, Response, connection
 from inngest_gen.testing.server.job import Job
@@ -48,9 +48,9 @@ class Server:
 
     An async context manager. `clock` is a `VirtualClock` (the default, at the present) or a `SystemClock`: on a virtual one sleeps, timeouts and
     retries take no time, and time passes only in `run`, `finish` and `advance`. With `signing_key` it is a server that wants keys, as Inngest's
-    cloud; `event_key` is then the one that it takes events with. `port` is a free one, or the one that is given: 8288 is where apps in dev mode look
-    without being told. `seed` makes its ids and jitters the same each time; `call_timeout` is how long
-    the app may take to answer, in real time; `max_calls` how often it is called for one run.
+    cloud; `event_key` is then the one that it takes events with. `port` is a free one, or the one that is given: 8288 is where apps in dev mode
+    look without being told. `seed` makes its ids and jitters the same each time; `call_timeout` is how long the app may take to answer, in real
+    time; `max_calls` how often it is called for one run.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Server:
             changed=self._loop.changed,
             client_for=self._client_for,
             signing_key=signing_key,
+            timeout=self._timeout,
             most_calls=max_calls,
         )
         self._apps: dict[str, ASGIApp] = {}
@@ -96,10 +97,13 @@ class Server:
     async def __aenter__(self) -> Self:
         if self.url:
             raise ServerError("a Server is entered once: make another one")
-        self._client = self._new_client()
-        self._listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=self._port)
+        try:
+            self._listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=self._port)
+        except OSError as error:
+            raise ServerError(f"cannot listen on {_HOST}:{self._port}: {error}") from error
         self.url = f"http://{_HOST}:{self._listener.extra(SocketAttribute.local_port)}"  # noqa: S610 - no Django here
         self._unlisten = self.clock.listen(self._loop.poke) if isinstance(self.clock, VirtualClock) else lambda: None
+        self._client = self._new_client()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._listener.serve, connection(self._respond))
@@ -181,9 +185,10 @@ class Server:
             headers["X-Inngest-Signature"] = sign(self.signing_key, body, SystemClock().now())
         before = dict(self._world.apps)
         try:
-            response = await self._client_for(url).put(url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise ServerError(f"the app at {url} cannot be reached: {type(error).__name__}: {error}") from error
+            with anyio.fail_after(self._timeout):
+                response = await self._client_for(url).put(url, content=body, headers=headers)
+        except UNREACHABLE as error:
+            raise ServerError(f"the app at {url} cannot be reached: {told(error)}") from error
         if response.status_code != 200:
             raise ServerError(f"the app at {url} did not register: it answered {response.status_code} {response.text[:2000]}")
         if in_band and response.headers.get("x-inngest-sync-kind") == "in_band":
@@ -217,7 +222,9 @@ class Server:
         now = self.clock.now()
         ids = []
         for one in sent:
-            event = events.inbound(_plain(one), now if after is None else now + durations.seconds(after))
+            event = events.inbound(
+                parse(jsonvalue.encode(_plain(one), "the event")), now if after is None else now + durations.seconds(after)
+            )
             event["id"] = event["id"] or self._world.ids.ulid(now)
             ids.append(event["id"])
             if after is None:
@@ -265,7 +272,8 @@ class Server:
 
     async def signal(self, signal: str, data: Any = None) -> str | None:
         """Send a signal; gives the id of the run that waited for it, or None."""
-        run_id = waits.resume_by_signal(self._world, signal, data, self.clock.now())
+        value = parse(jsonvalue.encode(data, f"the data of signal {signal!r}"))
+        run_id = waits.resume_by_signal(self._world, signal, value, self.clock.now())
         self._loop.changed()
         await anyio.lowlevel.checkpoint()
         return run_id
@@ -279,7 +287,7 @@ class Server:
     def fault(self, where: str | Callable[[Request], bool], kind: RouteFault, *, times: int | None = 1) -> Fault:
         """Let something go wrong on the server's API, `times` times (None: always).
 
-        `where` is a route ("events", "register", "checkpoint", "signals", "batch", "actions", "cancel", "run", "metadata", "event",
+        `where` is a route ("events", "invoke", "register", "checkpoint", "signals", "batch", "actions", "cancel", "run", "metadata", "event",
         "event-runs") or a function that says whether a `Request` is meant. `kind` is a status to answer, "refuse" (the connection is closed, nothing
         is done), "lose" (it is done, the answer is lost), "hang" (no answer ever) or "garble" (status 200, no JSON). Raises ValueError for a
         route that does not exist.

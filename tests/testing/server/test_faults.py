@@ -109,16 +109,63 @@ async def test_a_call_that_is_delivered_twice_counts_once() -> None:
     assert record.stack == [sha("a")]
 
 
-async def test_an_app_that_never_answers_is_given_up() -> None:
-    async def go(call: Any) -> Any:
-        await anyio.sleep_forever()
+async def never(call: Any) -> Any:
+    await anyio.sleep_forever()
 
-    async with Server(call_timeout=0.05) as server:
-        await start(server, retries=0, go=go)
+
+async def test_a_call_that_is_not_answered_in_time_has_failed() -> None:
+    async with Server(call_timeout=0.02) as server:
+        await start(server, retries=1, go=never)
+        [record] = await server.run({"name": "go"})
+    assert (record.status, [call.error for call in record.calls]) == ("failed", ["the answer did not come in time"] * 2)
+
+
+async def test_a_run_that_takes_too_long_is_told() -> None:
+    async with Server() as server:
+        await start(server, go=never)
         with pytest.raises(
-            RunStuck, match=r"(?s)it took longer than 0.2 s\n\nrun .* of app-go: running\n  call of step, attempt 0: no answer yet"
+            RunStuck, match=r"(?s)it took longer than 0.05 s\n\nrun .* of app-go: running\n  call of step, attempt 0: no answer yet"
         ):
-            await server.run({"name": "go"}, timeout=0.2)
+            await server.run({"name": "go"}, timeout=0.05)
+
+
+async def test_an_app_that_ends_without_an_answer_has_failed_the_call() -> None:
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    async with Server() as server:
+        with pytest.raises(ServerError, match="cannot be reached: AssertionError"):
+            await server.register(silent)
+        app = await start(server, retries=0, go=lambda call: None)
+        app._answer = silent  # type: ignore[assignment, method-assign]
+        [record] = await server.run({"name": "go"})
+    assert record.status == "failed"
+
+
+@pytest.mark.parametrize("body", [b"1e999", b"1" * 400, b'"\\ud800"', b'{"\\uD800": 1}', b"\xff", b"[" * 5000])
+async def test_what_cannot_be_written_again_does_not_go_on(body: bytes) -> None:
+    triggers = {"after": [{"event": "inngest/function.finished", "expression": "event.data.function_id == 'app-go'"}]}
+    async with Server() as server:
+        await start(server, triggers=triggers, go=lambda call: Answer(body, 200), after=lambda call: call["event"]["data"]["result"])
+        first, second = await server.run({"name": "go"})
+        assert second.output == first.output
+
+
+async def test_an_event_of_the_test_s_own_must_be_json() -> None:
+    async with Server() as server:
+        with pytest.raises(ValueError, match="set"):
+            await server.send({"name": "go", "data": {"x": {1}}})
+        data = {"x": [1]}
+        await server.send({"name": "go", "data": data})
+        data["x"].append(2)
+        assert server.events[0]["data"] == {"x": [1]}
+
+
+async def test_a_port_that_is_taken_is_told() -> None:
+    async with Server() as server:
+        with pytest.raises(ServerError, match="cannot listen on 127.0.0.1"):
+            async with Server(port=int(server.url.rpartition(":")[2])):
+                pass
 
 
 async def test_a_function_that_never_ends_is_stopped() -> None:
