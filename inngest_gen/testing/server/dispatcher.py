@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -80,7 +81,7 @@ class Dispatcher:
         kind = self._faults.of_call(call)
         failure: Failure | None = None
         if kind in ("forget", "overtake"):
-            await self._redo(job, request, call, at_once=kind == "overtake")
+            await self._redo(job, request, call, overtaken=kind == "overtake")
             return
         if kind == "twice":
             second = self._log(run, job, request)
@@ -106,19 +107,21 @@ class Dispatcher:
         run.calls.append(call)
         return call
 
-    async def _redo(self, job: Job, request: CallRequest, call: Call, *, at_once: bool) -> None:
-        # As if the executor had died or its lease had run out: another takes the job up from what the queue has.
-        if not at_once:
-            await self._send(request, call)
+    async def _redo(self, job: Job, request: CallRequest, call: Call, *, overtaken: bool) -> None:
+        """Let the call be made anew from what the queue has: as if the executor had died with the answer, or had lost its lease meanwhile.
+
+        An executor that has lost its lease still does what the answer says, though not to the queue (server: process.go).
+        """
         assert job.run is not None
-        job.attempt = job.stored
-        job.generation += 1
-        job.at = self._now()
-        self._world.queue.put(job)
-        self._changed()
-        if at_once:
+        if not overtaken:
             await self._send(request, call)
-        call.error = f"injected fault: {'overtake' if at_once else 'forget'}"
+        anew = replace(job, attempt=job.stored, generation=job.generation + 1, at=self._now())
+        self._world.items[job.id] = anew
+        self._world.queue.put(anew)
+        self._changed()
+        if overtaken:
+            await self._deliver(job.run, job, request, call)
+        call.error = f"injected fault: {'overtake' if overtaken else 'forget'}"
         call.handled = True
 
     async def _deliver(self, run: ServerRun, job: Job, request: CallRequest, call: Call, fault: CallFault | None = None) -> Failure | None:

@@ -36,14 +36,15 @@ class _Waiter:
 
 
 class Loop:
-    """The loop over a world. At rest means: no call is under way, no request is being answered, nothing is due."""
+    """The loop over a world. At rest means: no call of a run that goes on is under way, no request is being answered, nothing is due."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         """Take the world and the clock by which it goes."""
         self._world = world
         self._clock = clock
         self._waiters: list[_Waiter] = []
-        self._busy = 0
+        self._answering = 0
+        self._performing: set[Job] = set()
         self._news = anyio.Event()
 
     def poke(self) -> None:
@@ -58,11 +59,11 @@ class Loop:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Keep time from passing while something is under way."""
-        self._busy += 1
+        self._answering += 1
         try:
             yield
         finally:
-            self._busy -= 1
+            self._answering -= 1
             self._news.set()
 
     async def until(
@@ -94,15 +95,16 @@ class Loop:
             try:
                 await perform(job)
             finally:
-                self._busy -= 1
+                self._performing.discard(job)
                 self._news.set()
 
         while True:
             self._news = anyio.Event()
             while (job := self._world.queue.take(self._clock.now())) is not None:
-                self._busy += 1  # from now, not from when the task starts
+                self._performing.add(job)  # from now, not from when the task starts
                 tasks.start_soon(work, job)
-            if not self._busy:
+            # What a call answers for a run that has ended changes nothing.
+            if not self._answering and all(job.run is not None and job.run.ended for job in self._performing):
                 self._rest()
             if self._news.is_set():
                 await anyio.lowlevel.checkpoint()

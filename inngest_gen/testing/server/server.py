@@ -300,8 +300,9 @@ class Server:
         """Let something go wrong when the app is called, `times` times (None: always).
 
         `kind` is "refuse" (the app cannot be reached), "lose" (its answer does not arrive), "forget" (the server dies with the answer and makes the
-        call anew, with the next generation and the attempt that the queue has stored), "overtake" (it does so while the first call is still under
-        way, so that what the first one does is stale) or "twice" (the call is delivered twice at once). `when` says of a `Call` whether it is meant.
+        call anew, with the next generation and the attempt that the queue has stored), "overtake" (it makes the call anew while the first is still
+        under way, whose checkpoints are then refused, while its answer counts, as on the real server) or "twice" (the call is delivered twice at
+        once). `when` says of a `Call` whether it is meant.
         """
         return self._faults.add_call(kind, times, when or (lambda _: True))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+import anyio
 import httpx
 
 from inngest_gen.testing import Server
@@ -142,6 +143,11 @@ class App:
         ctx = call["ctx"]
         body = {key: ctx[key] for key in ("run_id", "fn_id", "qi_id", "request_id", "generation_id")}
         return await post(f"{self.server.url}/v1/checkpoint/{ctx['run_id']}/async", {**body, "steps": ops, "ts": 0, **changes})
+
+
+async def never(call: Any) -> Any:
+    """Do not answer."""
+    await anyio.sleep_forever()
 
 
 async def post(url: str, body: Any, **headers: str) -> httpx.Response:

@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 
 from inngest_gen.testing import Server
-from tests.testing.server.scripted import App, complete, defer, error, failed, op, run, sha, start
+from tests.testing.server.scripted import App, complete, defer, error, failed, never, op, run, sha, start
 
 
 async def checkpointed(*ops: Any, **changes: Any) -> tuple[Any, Any]:
@@ -110,7 +110,7 @@ async def test_a_call_that_was_overtaken_is_stale_when_it_checkpoints() -> None:
                 await first.wait()
             answers[generation] = (await app.checkpoint(call, run(f"g{generation}"))).status_code
             first.set()
-            return generation
+            return [{"op": "None", "id": "stale"}] if generation == 1 else generation
 
         app = await start(server, go=go)
         server.fault_call("overtake")
@@ -118,6 +118,24 @@ async def test_a_call_that_was_overtaken_is_stale_when_it_checkpoints() -> None:
     assert answers == {1: 409, 2: 200}
     assert record.output == 2
     assert [step.id for step in record.steps.values()] == ["g2"]
+
+
+async def test_what_an_overtaken_call_answers_counts() -> None:
+    """The real server's executor has lost the job but still does what it is told."""
+    second = anyio.Event()
+    async with Server() as server:
+
+        async def go(call: Any) -> Any:
+            if call["ctx"]["generation_id"] == 1:
+                await second.wait()
+                return error(400, no_retry=True)
+            second.set()
+            return await never(call)
+
+        await start(server, go=go)
+        server.fault_call("overtake")
+        [record] = await server.run({"name": "go"})
+    assert (record.status, [call.generation for call in record.calls]) == ("failed", [1, 2])
 
 
 async def attempts(*, forget: bool) -> list[int]:

@@ -10,7 +10,7 @@ from inngest_gen.clock import SystemClock, VirtualClock
 from inngest_gen.errors import RunStuck, ServerError
 from inngest_gen.event import Event
 from inngest_gen.testing import Server
-from tests.testing.server.scripted import Answer, App, error, op, post, run, sha, start
+from tests.testing.server.scripted import Answer, App, error, never, op, post, run, sha, start
 
 
 async def test_a_status_is_answered_so_many_times() -> None:
@@ -107,10 +107,6 @@ async def test_a_call_that_is_delivered_twice_counts_once() -> None:
         [record] = await server.run({"name": "go"})
     assert (record.output, len(bodies), len(record.calls)) == ("done", 2, 3)
     assert record.stack == [sha("a")]
-
-
-async def never(call: Any) -> Any:
-    await anyio.sleep_forever()
 
 
 async def test_a_call_that_is_not_answered_in_time_has_failed() -> None:
