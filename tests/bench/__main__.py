@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tests.bench import durable, imports, replay, restart, sleepers
+from tests.bench import durable, imports, replay, restart, sleepers, wire
 from tests.bench.figure import Figure
 from tests.bench.report import Report
 from tests.bench.side import ROOT
@@ -37,6 +37,7 @@ def sections(loops: tuple[str, ...], base: pathlib.Path, *, quick: bool) -> dict
         small = size(rounds=2, commits=50, warm_up=50, steps=20, runs=50, times=5)
         return {
             "replay": ("Replay", lambda: replay.measure(loops, (100, 1_000), rounds=3)),
+            "wire": ("Calls of an Inngest server", lambda: wire.measure(loops, (100, 1_000), rounds=3)),
             "steps": ("Sequential steps", lambda: durable.measure_steps(loops, base / "steps", small)),
             "burst": ("Many runs at once", lambda: durable.measure_burst(loops, base / "burst", small)),
             "latency": ("One run at a time", lambda: durable.measure_latency(loops, base / "latency", small)),
@@ -46,6 +47,7 @@ def sections(loops: tuple[str, ...], base: pathlib.Path, *, quick: bool) -> dict
         }
     return {
         "replay": ("Replay", lambda: replay.measure(loops)),
+        "wire": ("Calls of an Inngest server", lambda: wire.measure(loops)),
         "steps": ("Sequential steps", lambda: durable.measure_steps(loops, base / "steps", size(rounds=15, commits=300))),
         "burst": ("Many runs at once", lambda: durable.measure_burst(loops, base / "burst", size(rounds=9, commits=300))),
         "latency": ("One run at a time", lambda: durable.measure_latency(loops, base / "latency", size(rounds=12, commits=300))),

@@ -1,4 +1,5 @@
-"""Measures our engine against DBOS on SQLite: `python -m tests.bench.peers`, or `make bench-peers`, which makes a venv that has both.
+"""Measures our engine against DBOS on SQLite, and serving against inngest-py: `python -m tests.bench.peers`, or `make bench-peers`, which makes
+a venv that has them.
 
 Both are given the same work on the same disk in turn, in processes of their own. Where the target leaves it open whether steps are async or sync,
 DBOS is measured in the form in which it is faster here.
@@ -15,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.bench import restart
+from tests.bench import restart, wire_peer
 from tests.bench.__main__ import LOOPS, parser
 from tests.bench.durable import share
 from tests.bench.figure import Figure, number, of_samples, ratios
 from tests.bench.report import Report
 from tests.bench.side import Side
 
-NAMES = ("steps", "burst", "latency", "restart")
+NAMES = ("steps", "burst", "latency", "restart", "wire")
 _PAUSE_S = 0.002
 
 
@@ -176,6 +177,10 @@ class Peers:
                 aim=self._most(0.05, loop),
                 detail=f"{_both(ours[loop], theirs, 's')} ({_form(threads)})",
             )
+
+    def wire(self) -> Iterator[Figure]:
+        """Calls of an Inngest server, against inngest-py."""
+        return wire_peer.measure(max(3, self._size.rounds))
 
     def _recover_dbos(self, directory: pathlib.Path, runs: int, *, threads: bool) -> float:
         directory.mkdir()
