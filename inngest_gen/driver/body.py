@@ -199,7 +199,7 @@ def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:
 
 async def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Any:
     fn = step.fn
-    if _is_async(fn):
+    if is_async(fn):
         value = fn(*step.args, **step.kwargs)
     else:
         call = functools.partial(_settled, fn, step.args, step.kwargs)
@@ -228,7 +228,8 @@ def _settled(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> tupl
         return False, error
 
 
-def _is_async(fn: Callable[..., Any] | Callable[..., Awaitable[Any]]) -> bool:
+def is_async(fn: Callable[..., Any] | Callable[..., Awaitable[Any]]) -> bool:
+    """Say whether a body runs in the loop: an async function or an async generator. What else is callable runs in a thread."""
     while isinstance(fn, functools.partial):
         fn = fn.func
     if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):

@@ -121,7 +121,7 @@ class Execution:
         self._root: FlowNode | None = None
         self._plain: Coroutine[Any, Any, Any] | None = None
         self._flows: dict[int, FlowNode] = {}
-        self._stack = AsyncExitStack()
+        self._stack: AsyncExitStack | None = None
         self.entered: list[Any] = []
         """What entering each resource of `ctx.using` gave, in order."""
         self._finalizer = Finalizer()
@@ -187,9 +187,19 @@ class Execution:
     async def let_go(self) -> None:
         """Close what `ctx.using` entered and drop the handler without running it. The execution is over afterwards."""
         try:
-            await self._close("a resource", self._stack.aclose())
+            await self._close_resources()
         finally:
             self.drop()
+
+    @property
+    def must_close(self) -> bool:
+        """Whether `let_go` has something to await; else `drop` does all of it."""
+        return self._stack is not None
+
+    async def _close_resources(self) -> None:
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await self._close("a resource", stack.aclose())
 
     async def _close(self, what: str, closing: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -638,11 +648,14 @@ class Execution:
         if self._enter is not None:
             return await self._enter(using)
         manager: Any = using.manager
+        if self._stack is None:
+            self._stack = AsyncExitStack()
+        stack = self._stack
         try:
             if hasattr(type(manager), "__aenter__"):
-                entered = await self._stack.enter_async_context(manager)
+                entered = await stack.enter_async_context(manager)
             else:
-                entered = self._stack.enter_context(manager)
+                entered = stack.enter_context(manager)
         finally:
             self._mark = self._mark_now()
         self.entered.append(entered)

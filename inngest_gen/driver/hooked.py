@@ -54,10 +54,15 @@ class HookedExecution(Execution):
         """Give it, in place of `start`, what makes the handler."""
         self._beginning = beginning
 
+    @property
+    def must_close(self) -> bool:
+        """Whether `let_go` has something to await."""
+        return self._around is not None or super().must_close
+
     async def let_go(self) -> None:
         """Close what `ctx.using` entered, then the hooks around the handler, and drop the handler without running it."""
         try:
-            await self._close("a resource", self._stack.aclose())
+            await self._close_resources()
             if self._around is not None:
                 await self._close("the middleware", self._around.close())
         finally:

@@ -306,7 +306,10 @@ def _events(call: dict[str, Any]) -> tuple[Event, tuple[Event, ...]]:
         many = []
     if many.__class__ is not list:
         raise _wrong("events", "an array", many)
-    events = tuple(_event(one, f"events[{place}]") for place, one in enumerate(many))
+    if len(many) == 1 and first == many[0]:  # as ever, but for a batch
+        event = _event(first, "event")
+        return event, (event,)
+    events = tuple([_event(one, f"events[{place}]") for place, one in enumerate(many)])
     if first is None:
         return (events[0] if events else _missing("event")), events
     # Too large a body comes without `events`, which `with_api_state` fills in.

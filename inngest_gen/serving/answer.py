@@ -5,7 +5,7 @@ Promises: data that does not fit, and a handler that cannot be begun, are answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -29,7 +29,7 @@ _ENGINE_KEYS = ("_inngest", "_inngestExperiment")
 
 
 async def answer_call(
-    function: Function, wire: WireCall, *, api: Api, clock: Clock, chain: Chain | None, threads: anyio.CapacityLimiter
+    function: Function, wire: WireCall, *, api: Api, clock: Clock, chain: Chain | None, threads: Callable[[], anyio.CapacityLimiter]
 ) -> Reply:
     """Call a function as a request says; gives the reply. Raises BadCall, and what fetching a large record raises."""
     if wire.use_api:

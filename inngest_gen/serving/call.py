@@ -9,7 +9,7 @@ the handler at once, and what had not been sent is logged.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -23,7 +23,7 @@ from inngest_gen.calls.lazy import LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.clock import Clock
 from inngest_gen.driver.attempt import Attempt
-from inngest_gen.driver.body import RESULT_BYTES, Outcome, retry_time, run_body
+from inngest_gen.driver.body import RESULT_BYTES, Outcome, is_async, retry_time, run_body
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
@@ -58,7 +58,7 @@ class _About(TypedDict):
 class Call:
     """One call. `wire` is the request; `checkpointing` is None where this call may not checkpoint (F01); `sessions` are those to hand on, if any.
 
-    `chain` is the middleware of this request; `threads` limits how many sync bodies run at once.
+    `chain` is the middleware of this request; `threads` gives what limits how many sync bodies run at once.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Call:
         checkpointing: Checkpointing | None,
         sessions: Mapping[str, Any] | None,
         chain: Chain | None,
-        threads: anyio.CapacityLimiter,
+        threads: Callable[[], anyio.CapacityLimiter],
     ) -> None:
         self._function = function
         self._app = function.app
@@ -87,31 +87,34 @@ class Call:
         self._log: logging.Logger = function.app.logger
         self._started = clock.now()
         self._unsent = Unsent()
-        self._telling = anyio.Lock()
+        self._telling: anyio.Lock | None = None
+        """Where checkpoints may be sent at any time: one at a time, then."""
         self._stale = False
 
     async def answer(self) -> Reply:
         """Drive the handler as far as this call may; gives the reply."""
         reply: Reply | None = None
+        interval = None if self._checkpointing is None else self._checkpointing.max_interval_s
         try:
-            # A checkpoint that finds this call stale ends all of it, a running body too.
-            with anyio.CancelScope() as scope:
-                interval = None if self._checkpointing is None else self._checkpointing.max_interval_s
-                reply = await (self._drive() if interval is None else self._drive_telling(interval, scope))
+            reply = await (self._drive() if interval is None else self._drive_telling(interval))
         except Stale:
             self._stale = True
         finally:
-            with anyio.move_on_after(_GRACE_S, shield=True):
-                await self._execution.let_go()
+            if self._execution.must_close:
+                with anyio.move_on_after(_GRACE_S, shield=True):
+                    await self._execution.let_go()
+            self._execution.drop()
         if self._stale:
             self._unsent.log_dropped(self._wire.run_id, self._log, "the server has no use for this call any more")
             stale = Failure(name="StaleCall", message="the server has dispatched this run anew, so this call was stopped", no_retry=True)
             return error_reply(stale, no_retry=True)
-        assert reply is not None  # the scope is cancelled for staleness only
+        assert reply is not None  # the scope in _drive_telling is cancelled for staleness only
         return reply
 
-    async def _drive_telling(self, interval_s: float, scope: anyio.CancelScope) -> Reply:
+    async def _drive_telling(self, interval_s: float) -> Reply | None:
+        """Drive, and send checkpoints at intervals too. One that finds this call stale ends all of it, a running body too."""
         reply: Reply | None = None
+        self._telling = anyio.Lock()
 
         async def tell_regularly() -> None:
             while True:
@@ -120,7 +123,7 @@ class Call:
                     await self._tell()
                 except Stale:
                     self._stale = True
-                    scope.cancel()
+                    tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(tell_regularly)
@@ -129,8 +132,6 @@ class Call:
             except Stale:  # as a value: a task group would wrap it
                 self._stale = True
             tasks.cancel_scope.cancel()
-        if reply is None:
-            raise Stale
         return reply
 
     async def _drive(self) -> Reply:
@@ -264,7 +265,7 @@ class Call:
             prior_defers=self._execution.lazy.prior,
             on_misuse=self._app.defer_errors,
             log=self._log,
-            threads=self._threads,
+            threads=None if is_async(body.fn) else self._threads(),
             unsent=self._log_unsent,
             chain=self._chain if body is step else None,
         )
@@ -297,16 +298,22 @@ class Call:
 
     async def _tell(self) -> bool:
         """Send what there is as a checkpoint; says whether the server took it. Raises Stale."""
+        if self._telling is None:
+            return await self._checkpoint()
         async with self._telling:
-            if not self._unsent:
-                return True
-            steps, lazy = len(self._unsent.steps), len(self._unsent.lazy)
-            wire = self._wire
-            body = checkpoint_body(wire, self._unsent.ops(), started=self._started, now=self._clock.now())
-            if not await self._api.checkpoint(wire.run_id, body):
-                return False
-            self._unsent.sent(steps, lazy)
+            return await self._checkpoint()
+
+    async def _checkpoint(self) -> bool:
+        unsent = self._unsent
+        if not unsent:
             return True
+        steps, lazy = len(unsent.steps), len(unsent.lazy)
+        wire = self._wire
+        body = checkpoint_body(wire, unsent.ops(), started=self._started, now=self._clock.now())
+        if not await self._api.checkpoint(wire.run_id, body):
+            return False
+        unsent.sent(steps, lazy)
+        return True
 
     def _reply(
         self,

@@ -6,6 +6,7 @@ allows is told, for a request that the key's holder did not sign; replies to sig
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -105,20 +106,20 @@ class Endpoint:
         function = self._function(slug) if slug else None
         chain = None if function is None else function.chain()
         if function is None or chain is None:
-            return await self._call(request, chain)
+            return await self._call(request, query, chain)
         info = RequestInfo(method=request.method, url=request.url, headers=request.headers, body=request.body, slug=function.slug)
 
         async def answer() -> ReplyInfo:
-            reply = await self._call(request, chain)
+            reply = await self._call(request, query, chain)
             return ReplyInfo(status=reply.status, headers=reply.headers, body=reply.body)
 
         replied = await chain.request(info, answer)
         return Reply(status=replied.status, headers=dict(replied.headers), body=replied.body)
 
-    async def _call(self, request: Request, chain: Chain | None) -> Reply:
-        wire = parse_call(request.body, query=request.query, headers=request.headers)
+    async def _call(self, request: Request, query: Mapping[str, str], chain: Chain | None) -> Reply:
+        wire = parse_call(request.body, query=query, headers=request.headers)
         function = self._function(wire.function)
-        return await answer_call(function, wire, api=self.api, clock=self.clock, chain=chain, threads=self._limiter())
+        return await answer_call(function, wire, api=self.api, clock=self.clock, chain=chain, threads=self._limiter)
 
     def _limiter(self) -> anyio.CapacityLimiter:
         """Give what limits the sync bodies in this loop: a limit of their own, so that slow ones do not hold up the rest of a web application."""

@@ -9,7 +9,9 @@ import zlib
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from functools import lru_cache
+from types import MappingProxyType
+from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +28,14 @@ class Request:
     framework: str = "asgi"
 
     @property
-    def query(self) -> dict[str, str]:
+    def query(self) -> Mapping[str, str]:
         """The query's values by name; of several of one name the last."""
-        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+        return _parsed(self.url.partition("?")[2])
+
+
+@lru_cache(maxsize=1024)  # there is one for each function, and for each step that is planned
+def _parsed(query: str) -> Mapping[str, str]:
+    return MappingProxyType(dict(parse_qsl(query, keep_blank_values=True)))
 
 
 class BodyRefused(Exception):
