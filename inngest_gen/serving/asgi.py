@@ -5,10 +5,8 @@ Promises: it stands alone (then it answers on its path only) and fits into any r
 
 from __future__ import annotations
 
-import functools
-import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, MutableMapping
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from typing import Any
 
 import anyio
 
@@ -18,7 +16,6 @@ from inngest_gen.protocol.reply import Reply, problem_reply
 from inngest_gen.serving.endpoint import Endpoint
 from inngest_gen.serving.request import BodyRefused, Request, take_in
 
-T = TypeVar("T")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -56,7 +53,8 @@ class Served:
             await _send(send, problem_reply(404, "not_found", f"nothing is served here: the app's path is {self.endpoint.path}"))
             return
         try:
-            body = await _within(take_in(_chunks(receive), headers, self._most_bytes), self._longest_s)
+            with anyio.fail_after(self._longest_s):
+                body = await take_in(_chunks(receive), headers, self._most_bytes)
         except _Gone:
             return
         except BodyRefused as refused:
@@ -120,29 +118,6 @@ def _framework(scope: Scope) -> str:
     app = scope.get("app")
     name = type(app).__module__.partition(".")[0] if app is not None else ""
     return name if name in {"fastapi", "starlette"} else "asgi"
-
-
-@types.coroutine
-def _within(coroutine: Coroutine[Any, Any, T], seconds: float) -> Generator[Any, Any, T]:
-    """Await a coroutine, for so long at most. Raises TimeoutError. A time limit costs 20 us: it is set only once there is something to wait for."""
-    try:
-        request = coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    with anyio.fail_after(seconds):
-        while True:
-            try:
-                value = yield request
-            except BaseException as error:  # noqa: BLE001 - whatever the loop throws goes to the coroutine
-                step = functools.partial(coroutine.throw, error)
-            else:
-                step = functools.partial(coroutine.send, value)
-            try:
-                request = step()
-            except StopIteration as stop:
-                waited: T = stop.value
-                return waited
 
 
 async def _chunks(receive: Receive) -> AsyncGenerator[bytes, None]:
