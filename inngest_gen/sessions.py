@@ -21,6 +21,8 @@ _ID_BYTES: Final = 512
 
 def run_sessions(events: Sequence[Event]) -> dict[str, str]:
     """Give the sessions of a run: the (key, id) pairs that every one of its events has, at most five, the first by key (I26)."""
+    if all(event.meta is None for event in events):
+        return {}
     shared: dict[str, str] | None = None
     for event in events:
         own = _of(event)

@@ -80,9 +80,12 @@ async def _complete(wire: WireCall, api: Api) -> WireCall:
     async def fetch(name: str, get: Any) -> None:
         parts[name] = await get(wire.run_id)
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(fetch, "batch", api.batch)
-        tasks.start_soon(fetch, "actions", api.actions)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fetch, "batch", api.batch)
+            tasks.start_soon(fetch, "actions", api.actions)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None  # both say what is wrong with the server
     return with_api_state(wire, parts["batch"], parts["actions"])
 
 

@@ -79,6 +79,7 @@ class Served:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self.endpoint.api.prepare()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.endpoint.api.aclose()

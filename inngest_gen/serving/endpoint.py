@@ -46,7 +46,7 @@ class Endpoint:
         self.app: App = app
         self.path: str = path
         self.origin: str | None = origin
-        self.api: Api = api or Api(app.settings)
+        self.api: Api = api or app.api
         self.clock: Clock = clock or SystemClock()
         self._threads: RunVar[anyio.CapacityLimiter | None] = RunVar("inngest_gen_sync_bodies", None)
 

@@ -49,10 +49,11 @@ class BodyRefused(Exception):
 
 async def take_in(chunks: AsyncGenerator[bytes, None], headers: Mapping[str, str], limit: int) -> bytes:
     """Read and unpack a body of at most `limit` bytes, before and after. Raises BodyRefused."""
-    unpack = _unpacker(headers.get("content-encoding", ""), limit)
+    encoding = headers.get("content-encoding", "")
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
+    unpack = _unpacker(encoding, limit)
     body = bytearray()
     async with aclosing(chunks):
         async for chunk in chunks:

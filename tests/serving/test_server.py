@@ -82,3 +82,109 @@ async def test_scenarios_end_as_recorded_in_as_many_calls(scenario: str, mode: s
 
 def given(run: ServerRun) -> dict[str, Any]:
     return {key: value for key, value in run.event["data"].items() if key != "_inngest"}
+
+
+async def test_a_record_too_large_for_a_request_is_fetched() -> None:  # C07, C09, C94
+    def app_of(**settings: Any) -> ig.App:
+        app = ig.App("shop", checkpointing=False, **settings)
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            total = 0
+            for n in range(4):
+                total += len((yield ctx.step.run("large", lambda n=n: str(n) * 2_000_000)))
+            yield ig.Done([total, ctx.data["x"]])
+
+        return app
+
+    async with serving(app_of, signed=True) as server:
+        [one] = await server.run({"name": "go", "data": {"x": "y"}})
+    assert (one.status, one.output) == ("completed", [8_000_000, "y"])
+    assert [call.json["use_api"] for call in one.calls][-1] is True
+
+
+async def test_sessions_go_from_events_to_handlers_and_to_what_they_start() -> None:  # A60 to A65, I26
+    def app_of(**settings: Any) -> ig.App:
+        app = ig.App("shop", **settings)
+
+        @app.deferred("note")
+        async def note(ctx: ig.DeferContext[Any]) -> ig.Flow:
+            yield ig.Done(["note", dict(ctx.sessions)])
+
+        @app.function("child")
+        async def child(ctx: ig.Context) -> ig.Flow:
+            yield ig.Done(["child", dict(ctx.sessions)])
+
+        @app.function("told", trigger="told")
+        async def told(ctx: ig.Context) -> ig.Flow:
+            yield ig.Done(["told", dict(ctx.sessions)])
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.defer("plain", note, {})
+            yield ctx.defer("own", note, {}, meta={"sessions": {"org": "other", "team": None}})
+            yield ctx.step.invoke("call", child, {})
+            yield ctx.step.send_event("send", ig.Event("told"))
+            yield ig.Done(["f", dict(ctx.sessions)])
+
+        return app
+
+    event = {"name": "go", "data": {}, "meta": {"sessions": {"org": "acme", "team": "core"}}}
+    both = {"org": "acme", "team": "core"}
+    async with serving(app_of) as server:
+        outputs = [run.output for run in await server.run(event)]
+    assert sorted(outputs, key=str) == sorted(
+        [["f", both], ["note", both], ["note", {"org": "other"}], ["child", both], ["told", both]], key=str
+    )
+    async with serving(lambda **settings: app_of(session_propagation=False, **settings)) as server:
+        outputs = [run.output for run in await server.run(event)]
+    assert sorted(outputs, key=str) == sorted([["f", both], ["note", {}], ["note", {"org": "other"}], ["child", {}], ["told", {}]], key=str)
+
+
+async def test_a_score_is_written_on_the_parent() -> None:
+    def app_of(**settings: Any) -> ig.App:
+        app = ig.App("shop", **settings)
+
+        @app.scorer("quality")
+        async def quality(ctx: ig.DeferContext[Any]) -> ig.Flow:
+            yield ig.Done(ig.Score("quality", 0.5))
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.defer("q", quality, {})
+            yield ig.Done(1)
+
+        return app
+
+    async with serving(app_of) as server:
+        runs = await server.run({"name": "go", "data": {}})
+    assert run_of(runs, "f").metadata
+    assert {run.status for run in runs} == {"completed"}
+
+
+@pytest.mark.parametrize("cancelled", ["by name", "by event"])
+async def test_a_cancelled_run_still_starts_what_it_had_deferred(cancelled: str) -> None:
+    def app_of(**settings: Any) -> ig.App:
+        app = ig.App("shop", **settings)
+
+        @app.deferred("note")
+        async def note(ctx: ig.DeferContext[Any]) -> ig.Flow:
+            yield ig.Done("noted")
+
+        @app.function("f", trigger="go", cancel_on=[ig.CancelOn("stop", match="data.x")])
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.defer("d", note, {})
+            yield ctx.step.wait_for_event("w", "never", timeout="30d")
+
+        return app
+
+    async with serving(app_of) as server:
+        await server.send({"name": "go", "data": {"x": 1}})
+        await server.settle()
+        [one] = server.runs
+        if cancelled == "by name":
+            await server.cancel(one.id)
+        else:
+            await server.send({"name": "stop", "data": {"x": 1}})
+        await server.finish()
+        assert [(run.function, run.status) for run in server.runs] == [("shop-f", "cancelled"), ("shop-note", "completed")]
