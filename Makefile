@@ -32,7 +32,7 @@ lint: .venv/.dev
 	$(BIN)/inngest-gen lint inngest_gen examples tests
 
 types: .venv/.dev
-	$(RUN) mypy inngest_gen tests $(wildcard examples)
+	$(RUN) mypy inngest_gen _inngest_gen_pytest.py tests $(wildcard examples)
 
 # --verifytypes does not heed --pythonpath: it asks the first python on the PATH.
 verify-types: .venv/.dev

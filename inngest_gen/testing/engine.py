@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -31,13 +32,16 @@ from inngest_gen.event import Event
 from inngest_gen.ids import nth_id
 from inngest_gen.intents.step import Step
 from inngest_gen.testing.director import Director
-from inngest_gen.testing.failures import CheckFailed, NotUsed
+from inngest_gen.testing.failures import CheckFailed, NotUsed, is_found
 from inngest_gen.testing.given import PARENT, At, starting
 from inngest_gen.testing.handled import Handled
 from inngest_gen.testing.memory import Cut, MemoryStore
 from inngest_gen.testing.playing import Playing
-from inngest_gen.testing.result import Result, results
+from inngest_gen.testing.result import Recorded, Result, results
 from inngest_gen.testing.standins import Functions, StandIns, Steps
+from inngest_gen.testing.witness import Witness, witnesses
+
+__tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When a test's time begins."""
@@ -106,6 +110,7 @@ class MemoryEngine:
         self.sent: list[tuple[int | None, Event]] = []
         """The events that runs sent, with the run."""
         self.logged: list[logging.LogRecord] = []
+        self._witness = Witness(self.functions)
         for event in events:
             if isinstance(event, At):
                 self._send_at(event.when, event.event)
@@ -119,6 +124,7 @@ class MemoryEngine:
             if app.engine is not None:
                 raise EngineError(f"app {app.id!r} is run by another engine in this process")
         self.threads: Threads = Threads()
+        witnesses.append(self._witness)
         self._catcher = _Catcher(self.logged)
         self._levels = [(app.logger, app.logger.level) for app in self.apps]
         for app in self.apps:
@@ -129,6 +135,8 @@ class MemoryEngine:
         return self
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
+        if exc is not None and not self.store.is_cut:
+            self.results()  # for the witness
         try:
             for handled in list(self._live.values()):
                 await handled.let_go()
@@ -239,7 +247,20 @@ class MemoryEngine:
         numbers = self.store.run_numbers()
         runs = [run for id in numbers if (run := self.store.reader.get(id)) is not None]
         under_way = {run: handled.under_way() for run, handled in self._live.items()}
-        return results(runs, numbers, self.asked, under_way, self.sent, self.logged)
+        made = results(runs, numbers, self.asked, under_way, self.sent, self.logged, self._recordings(numbers))
+        self._witness.results = made
+        return made
+
+    def _recordings(self, numbers: Mapping[str, int]) -> dict[str, Recorded]:
+        found: dict[str, Recorded] = {}
+        for id in numbers:
+            recording = self.store.reader.recording(id)
+            assert recording is not None
+            function = self.functions.get(recording.function)
+            if function is not None:
+                recording = replace(recording, app=function.app.id, max_attempts=function.options.retries + 1)
+            found[id] = replace(recording, made_by="inngest_gen's test kit", code=None), function
+        return found
 
     def run_id(self, run: int) -> str:
         """Give the id of the run with a number."""

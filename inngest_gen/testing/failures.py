@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from inngest_gen.errors import ConfigError
+
 
 def _rebuild(cls: type[CheckFailed], args: tuple[Any, ...], state: dict[str, Any]) -> CheckFailed:
     error = cls.__new__(cls, *args)
@@ -31,6 +33,11 @@ class CheckFailed(AssertionError):
 
     def __reduce__(self) -> tuple[Callable[..., CheckFailed], tuple[Any, ...]]:
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def is_found(excinfo: Any) -> bool:
+    """Say whether pytest is about to show something that the kit has found, or a misuse of the kit: then its own frames say nothing."""
+    return excinfo.errisinstance((CheckFailed, ConfigError)) is True
 
 
 class RunFailed(CheckFailed):

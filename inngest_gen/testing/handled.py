@@ -35,12 +35,14 @@ from inngest_gen.intents.step import Run, SendEvent, Sleep, SleepUntil, WaitForE
 from inngest_gen.intents.using import Using
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.testing import bodies
-from inngest_gen.testing.failures import CheckFailed
+from inngest_gen.testing.failures import CheckFailed, is_found
 from inngest_gen.testing.rebuilt import check_held, check_same
 from inngest_gen.testing.standins import MISSING, NEVER, REAL, RECORD_ONLY, reduced
 
 if TYPE_CHECKING:
     from inngest_gen.testing.engine import MemoryEngine
+
+__tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 Enter = Callable[[Using], Coroutine[Any, Any, Any]]
 _MUTED = logging.Logger("inngest_gen.testing.rebuilt", logging.CRITICAL + 1)  # noqa: LOG001 - one that nobody else gets and nobody configures

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from inngest_gen.driver.turn import Op
-from inngest_gen.testing.failures import Stuck
+from inngest_gen.testing.failures import Stuck, is_found
 from inngest_gen.testing.handled import Handled
 from inngest_gen.testing.result import Result
 
 if TYPE_CHECKING:
     from inngest_gen.testing.engine import MemoryEngine
+
+__tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 SLEEP: Final = ("step.sleep", "step.sleep_until")
 """Any sleep: `await playing.run_until(testing.SLEEP)`."""

@@ -15,8 +15,10 @@ from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned, Turn
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import Step
-from inngest_gen.testing.failures import HeldOverYield, ReplayMismatch
+from inngest_gen.testing.failures import HeldOverYield, ReplayMismatch, is_found
 from inngest_gen.testing.sameness import difference
+
+__tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 _CHANGED = (
     "a step body or the handler has changed an object which the handler keeps (a memoized result, a list that a body appends to), and a replay"

@@ -8,18 +8,25 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, SupportsIndex, TypeVar, overload
 
+import orjson
+
+from inngest_gen.app.function import Function
 from inngest_gen.driver.turn import Op
+from inngest_gen.engine.codes import code_of
 from inngest_gen.engine.run import AttemptRecord, DeferRecord, Note, Run, StepRecord
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
 from inngest_gen.intents.step import Invoke, SendEvent, Step
 from inngest_gen.intents.step import Run as RunStep
-from inngest_gen.testing.failures import RunFailed
+from inngest_gen.recording.recording import Recording
+from inngest_gen.testing.failures import RunFailed, is_found
 from inngest_gen.testing.timeline import draw
+
+__tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 T = TypeVar("T", bound="StepResult | DeferResult")
 
@@ -174,6 +181,10 @@ class Defers(_ById[DeferResult]):
     _what = "defer"
 
 
+Recorded = tuple[Recording, Function | None]
+"""A recording without its code's fingerprints, which take long, and the function whose they are."""
+
+
 class Result:
     """What a run did.
 
@@ -183,7 +194,13 @@ class Result:
     """
 
     def __init__(
-        self, run: Run, steps: Iterable[StepResult], events: Iterable[Event], logs: Sequence[logging.LogRecord], runs: dict[str, Result]
+        self,
+        run: Run,
+        steps: Iterable[StepResult],
+        events: Iterable[Event],
+        logs: Sequence[logging.LogRecord],
+        runs: dict[str, Result],
+        recorded: Recorded,
     ) -> None:
         self.run_id: str = run.id
         self.function_id: str = run.function_id
@@ -203,6 +220,7 @@ class Result:
         self._output = run.output
         self._defers = run.defers
         self._all = runs
+        self._recorded = recorded
 
     @property
     def output(self) -> Any:
@@ -219,6 +237,15 @@ class Result:
     def defers(self) -> Defers:
         """The defers of the run, in the order in which they were made."""
         return Defers(DeferResult.of(one, self._all.get(one.run_id or "")) for one in self._defers)
+
+    @property
+    def recording(self) -> Recording:
+        """The run as a recording, which the debugger opens: what `inngest-gen runs export` gives of a run of the embedded engine."""
+        recording, function = self._recorded
+        if function is None:
+            return recording
+        codes = code_of(function)
+        return replace(recording, code=orjson.loads(codes) if codes else None)
 
     @property
     def runs(self) -> list[Result]:
@@ -268,15 +295,16 @@ def results(
     under_way: Mapping[int, Sequence[Op]],
     sent: Sequence[tuple[int | None, Event]],
     logs: Sequence[logging.LogRecord],
+    recordings: Mapping[str, Recorded],
 ) -> dict[str, Result]:
     """Make the results of all runs of a test, by run id. `under_way` are the steps that were asked for, by run: some are not recorded yet."""
     found: dict[str, Result] = {}
     for run in runs:
         number = numbers[run.id]
         steps = [StepResult.of(step, asked.get((number, step.hash))) for step in run.steps]
-        recorded = {step.hash for step in run.steps}
-        steps += [StepResult.running(op) for op in under_way.get(number, ()) if op.hash not in recorded]
+        known = {step.hash for step in run.steps}
+        steps += [StepResult.running(op) for op in under_way.get(number, ()) if op.hash not in known]
         events = [event for of, event in sent if of == number]
         logged = [record for record in logs if record.__dict__.get("run_id") == run.id]
-        found[run.id] = Result(run, steps, events, logged, found)
+        found[run.id] = Result(run, steps, events, logged, found, recordings[run.id])
     return found

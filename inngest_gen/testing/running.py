@@ -11,10 +11,12 @@ from inngest_gen.app.function import Function
 from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
 from inngest_gen.testing.engine import MemoryEngine
-from inngest_gen.testing.failures import Stuck
+from inngest_gen.testing.failures import Stuck, is_found
 from inngest_gen.testing.given import At
 from inngest_gen.testing.result import Result, StepResult
 from inngest_gen.testing.standins import Functions, Steps
+
+__tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 
 async def run(

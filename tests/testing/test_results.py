@@ -6,6 +6,7 @@ import pytest
 
 import inngest_gen as ig
 from inngest_gen import testing
+from inngest_gen.recording.format import dumps, loads
 
 app = ig.App("told", retries=1, backoff="10s")
 
@@ -108,3 +109,14 @@ async def test_what_is_compared_is_shown_readably() -> None:
 def test_errors_survive_pickling(error: testing.CheckFailed) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.where) == (type(error), str(error), error.where)
+
+
+async def test_a_result_is_a_recording_that_can_be_written_and_read() -> None:
+    result = await testing.run(main, {"k": [1]})
+    recording = result.recording
+    assert (recording.app, recording.function, recording.status, recording.max_attempts) == ("told", "told-main", "completed", 2)
+    assert [(step.id, step.status) for step in recording.steps] == [(step.id, step.status) for step in result.steps]
+    assert {defer.id: defer.status for defer in recording.defers} == {"kept": "scheduled", "taken": "aborted"}
+    assert recording.code is not None
+    assert any(name.endswith(".main") for name in recording.code)
+    assert loads(dumps(recording)) == recording
