@@ -1,6 +1,6 @@
 """The reference of the test kit has every public name with the signature that it has in the code, and tells every attribute.
 
-The fake server has pages of its own: its names live in `inngest_gen.testing.server`.
+The test server's names and its errors are on the API page.
 """
 
 import dataclasses
@@ -21,7 +21,8 @@ FOR_USERS = {"send", "play", "settle", "cancel", "retry", "results", "run_until"
 
 
 def own_names() -> set[str]:
-    return {name for name in testing.__all__ if ".server" not in getattr(getattr(testing, name), "__module__", "")}
+    server = ("inngest_gen.testing.server", "inngest_gen.errors")
+    return {name for name, module in testing._LAZY.items() if not module.startswith(server)}
 
 
 def sections() -> dict[str, tuple[str | None, str]]:
