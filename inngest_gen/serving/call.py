@@ -19,7 +19,7 @@ import orjson
 from inngest_gen import jsonvalue
 from inngest_gen.app.function import Function
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import LazyOp
+from inngest_gen.calls.lazy import DeferAbort, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.clock import Clock
 from inngest_gen.driver.attempt import Attempt
@@ -189,6 +189,11 @@ class Call:
             inputs=wire.inputs.get(op.hash),
             race=_in_race(leaf),
         )
+        if not await self._apart(outcome.lazy):
+            self._log.info(
+                "run %s: step %r runs again, so that what it takes back is not sent with what it takes back", wire.run_id, op.step.id
+            )
+            return self._reply()
         if outcome.failure is not None:
             return await self._step_failed(op, outcome, outcome.failure, about)
         self._unsent.steps.append(ops.step_run(op.step, op.hash, op.index, outcome.data, **about))
@@ -284,8 +289,22 @@ class Call:
 
     # Messages.
 
+    async def _apart(self, lazy: Sequence[LazyOp]) -> bool:
+        """See to it that no defer and its abort are in one message: the server acts on both at once, and the abort may come first (A46).
+
+        Says whether that is so now. Where a body takes back what its handler has deferred and not sent, the defer has to go ahead: a replay will
+        make it again, but not the abort.
+        """
+        if not any(isinstance(op, DeferAbort) and self._unsent.holds(op.hash) for op in lazy):
+            return True
+        wire = self._wire
+        return bool(wire.fn_id and wire.qi_id) and await self._tell()
+
     def _keep(self, lazy: Sequence[LazyOp]) -> None:
         for op in lazy:
+            if isinstance(op, DeferAbort) and self._unsent.holds(op.hash):  # the handler's own: a replay makes and takes back both
+                self._unsent.forget(op.hash)
+                continue
             try:
                 wire = ops.lazy_op(op, sessions=self._sessions)
             except InngestGenError as error:

@@ -31,6 +31,14 @@ class Unsent:
         """Give what is here in the order of a message."""
         return [*self.steps, *(wire for _, wire in self.lazy)]
 
+    def holds(self, hash: str) -> bool:
+        """Say whether a defer, by its hash, is still to be sent."""
+        return any(isinstance(op, DeferAdd) and op.hash == hash for op, _ in self.lazy)
+
+    def forget(self, hash: str) -> None:
+        """Take back a defer that is still to be sent."""
+        self.lazy = [(op, wire) for op, wire in self.lazy if not (isinstance(op, DeferAdd) and op.hash == hash)]
+
     def sent(self, steps: int, lazy: int) -> None:
         """Forget what a message has taken: so many steps, so many lazy operations."""
         del self.steps[:steps]

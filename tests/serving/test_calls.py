@@ -351,6 +351,44 @@ class TestDefers:
         assert [op["op"] for op in wire] == ["DeferAbort", "RunComplete"]
         assert wire[0]["id"] == "be3f1d00dd44d7041469f6ad044b4d520b514d06"  # A04
 
+    async def test_taken_back_while_they_wait_for_a_message_leave_no_trace(self) -> None:  # A46
+        async def f(ctx: ig.Context) -> ig.Flow:
+            handle = yield defer(ctx, "d")
+            yield ctx.step.run("a", int)
+            yield handle.abort()
+            yield ctx.step.run("b", int)
+
+        played = rig(f, checkpointing=BUFFERED)
+        assert names(await played.call()) == [("RunComplete", None)]
+        assert played.api.told == [[("StepRun", "a"), ("StepRun", "b")]]
+
+    @pytest.mark.parametrize("checkpointing", [True, False])
+    async def test_taken_back_by_a_body_before_they_were_sent_go_ahead_of_their_abort(self, checkpointing: bool) -> None:  # A46
+        ran: list[str] = []
+
+        async def f(ctx: ig.Context) -> ig.Flow:
+            handle = yield defer(ctx, "d")
+
+            def body() -> None:
+                ran.append("a")
+                handle.abort().submit()
+
+            yield ctx.step.run("a", body)
+            yield ctx.step.sleep("nap", 1)
+
+        played = rig(f, checkpointing=checkpointing)
+        reply = await played.call()
+        assert played.api.told[0] == [("DeferAdd", "d")]
+        if checkpointing:
+            assert (played.api.told[1:], names(reply)) == ([[("StepRun", "a"), ("DeferAbort", "d")]], [("Sleep", "1s")])
+        else:
+            assert names(reply) == [("StepRun", "a"), ("DeferAbort", "d")]
+        # Where the checkpoint is refused they go alone, and the body runs again.
+        refusing = rig(f, checkpointing=checkpointing, verdict=lambda _: False)
+        assert names(await refusing.call()) == [("DeferAdd", "d")]
+        assert names(await refusing.call(defers={H("d"): True})) == [("StepRun", "a"), ("DeferAbort", "d")]
+        assert ran == ["a", "a", "a"]
+
     async def test_of_a_refused_checkpoint_come_with_the_reply(self) -> None:
         async def f(ctx: ig.Context) -> ig.Flow:
             yield defer(ctx, "d")
