@@ -37,7 +37,7 @@ from inngest_gen.engine.rules.matching import Triggers
 from inngest_gen.engine.run import Run
 from inngest_gen.engine.sent import Sent, checked_event
 from inngest_gen.engine.store import database
-from inngest_gen.engine.store.reader import Reader
+from inngest_gen.engine.store.reader import LargeRecord, Reader
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.store.writer import Job, Writer
 from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Transitions
@@ -294,18 +294,18 @@ class Engine:
             watched.discard(waiter)
             if number is not None:
                 self._awaited.discard(number, waiter)
-        return await self._read(lambda reader: reader.caused_by(number), lambda reader: reader.size_caused(number))
+        return await self._read(lambda reader, at_most: reader.caused_by(number, at_most))
 
     async def get(self, run_id: str) -> Run:
         """Give a run. Raises RunNotFound."""
-        run = await self._read(lambda reader: reader.get(run_id), lambda reader: reader.size(run_id))
+        run = await self._read(lambda reader, at_most: reader.get(run_id, at_most))
         if run is None:
             raise RunNotFound(run_id)
         return run
 
     async def recording(self, run_id: str) -> Recording:
         """Give a run as a recording, to replay in a debugger or to keep. Raises RunNotFound."""
-        found = await self._read(lambda reader: reader.recording(run_id))
+        found = await self._read_all(lambda reader: reader.recording(run_id))
         if found is None:
             raise RunNotFound(run_id)
         function = self.functions.get(found.function)
@@ -313,7 +313,7 @@ class Engine:
 
     async def runs(self, status: str | None = None, function: str | None = None, limit: int = 100) -> list[Run]:
         """List runs, newest first. `function` is a slug or a function's id."""
-        return await self._read(lambda reader: reader.runs(status, function, limit))
+        return await self._read_all(lambda reader: reader.runs(status, function, limit))
 
     async def wait(self, run_id: str) -> Run:
         """Wait until a run has ended (or is blocked) and give it. Raises RunNotFound, and EngineError or StoreError where it cannot go on here."""
@@ -674,17 +674,26 @@ class Engine:
                 self.log.error("the command %s %s is left out: %s", kind, argument.decode(errors="replace")[:200], error)
         return effects
 
-    async def _read(self, read: Callable[[Reader], T], size: Callable[[Reader], int] | None = None) -> T:
+    async def _read(self, read: Callable[[Reader, int | None], T]) -> T:
+        """Read in the loop what is small: a few rows take 30 us, a hop to a thread and back 200."""
+        self._check_readable()
+        if not self._reading.locked():
+            try:
+                return read(self._reader, _FEW_ROWS)
+            except LargeRecord:
+                pass
+        return await self._read_all(lambda reader: read(reader, None))
+
+    async def _read_all(self, read: Callable[[Reader], T]) -> T:
+        self._check_readable()
+        async with self._reading:
+            self._check_readable()
+            return await anyio.to_thread.run_sync(read, self._reader)
+
+    def _check_readable(self) -> None:
         if not self._readable:
             self._check_open()
             raise EngineError(_STOPPED)
-        # A few rows are read in 30 us, a hop to a thread and back costs 200: only what is large, or its size unknown, goes there.
-        if size is not None and not self._reading.locked() and size(self._reader) <= _FEW_ROWS:
-            return read(self._reader)
-        async with self._reading:
-            if not self._readable:
-                raise EngineError(_STOPPED)
-            return await anyio.to_thread.run_sync(read, self._reader)
 
     def _check_open(self) -> None:
         if self._state == "new":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
-from dataclasses import replace
+import sys
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Self
 
 from inngest_gen import jsonvalue
@@ -18,9 +19,43 @@ from inngest_gen.event import Event
 from inngest_gen.recording.recording import Recording
 
 _RUN = (
-    "SELECT r.*, e.id AS event_id, e.name AS event_name, e.data AS event_data, e.ts AS event_ts, e.meta AS event_meta, p.id AS parent_id"
-    " FROM runs r JOIN events e ON e.seq = r.event LEFT JOIN runs p ON p.run = r.parent"
+    "SELECT r.run, r.id, r.function, r.kind, r.status, r.attempt, r.codes, r.created, r.started, r.ended, r.output, r.error,"
+    " e.id AS event_id, e.name AS event_name, e.data AS event_data, e.ts AS event_ts, e.meta AS event_meta,"
+    " (SELECT p.id FROM runs p WHERE p.run = r.parent) AS parent_id, EXISTS (SELECT 1 FROM defers d WHERE d.run = r.run) AS has_defers"
+    " FROM runs r JOIN events e ON e.seq = r.event"
 )
+_OF_STEPS = frozenset({"plan", "attempt", "result", "error", "abandoned"})
+_MANY_BYTES = 100_000
+_position = attrgetter("position")
+
+
+class LargeRecord(Exception):
+    """What is to be read is more than the caller wants to wait for."""
+
+
+class _Limit:
+    """How much may be read: `entries` of the log, and a number of bytes. Without `entries` all there is."""
+
+    __slots__ = ("_bytes", "_entries")
+
+    def __init__(self, entries: int | None) -> None:
+        self._entries = sys.maxsize if entries is None else entries
+        self._bytes = sys.maxsize if entries is None else _MANY_BYTES
+
+    def rows(self, cursor: sqlite3.Cursor) -> list[Any]:
+        """Fetch entries whose last column is their data."""
+        if self._entries == sys.maxsize:
+            return cursor.fetchall()
+        rows = cursor.fetchmany(self._entries + 1)
+        self._entries -= len(rows)
+        self.count(*(row[-1] for row in rows))
+        return rows
+
+    def count(self, *values: bytes | None) -> None:
+        """Count values that were read. Raises LargeRecord."""
+        self._bytes -= sum(len(value) for value in values if value is not None)
+        if self._entries < 0 or self._bytes < 0:
+            raise LargeRecord
 
 
 class Reader:
@@ -43,11 +78,11 @@ class Reader:
         """Close the file."""
         self._connection.close()
 
-    def get(self, run_id: str) -> Run | None:
-        """Give a run, or None if there is no run with that id."""
+    def get(self, run_id: str, at_most: int | None = None) -> Run | None:
+        """Give a run, or None if there is none with that id. Raises LargeRecord where the log has more than `at_most` entries of it, or big ones."""
         with in_plain_words(self._path):
             row = self._connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
-            return None if row is None else self._run(row)
+            return None if row is None else self._run(row, _Limit(at_most))
 
     def recording(self, run_id: str) -> Recording | None:
         """Give a run as a recording, or None if there is no run with that id."""
@@ -74,7 +109,7 @@ class Reader:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         with in_plain_words(self._path):
             rows = self._connection.execute(f"{_RUN}{where} ORDER BY r.run DESC LIMIT ?", (*arguments, limit)).fetchall()
-            return [self._run(row) for row in rows]
+            return [self._run(row, _Limit(None)) for row in rows]
 
     def find(self, prefix: str) -> list[str]:
         """List up to 10 ids of runs that end or begin with some text, for people who type them."""
@@ -101,75 +136,73 @@ class Reader:
             )
             return [row[0] for row in rows]
 
-    def caused_by(self, origin: int) -> list[Run]:
-        """List the runs that the event with this number caused, in the order of their creation."""
+    def caused_by(self, origin: int, at_most: int | None = None) -> list[Run]:
+        """List the runs that the event with this number caused, in the order of their creation. Raises LargeRecord as `get` does."""
+        limit = _Limit(at_most)
         with in_plain_words(self._path):
             rows = self._connection.execute(f"{_RUN} WHERE r.origin = ? ORDER BY r.run", (origin,)).fetchall()
-            return [self._run(row) for row in rows]
+            return [self._run(row, limit) for row in rows]
 
-    def size(self, run_id: str) -> int:
-        """Count the log's entries of a run."""
-        return self._count("SELECT count(*) FROM log JOIN runs USING (run) WHERE runs.id = ?", run_id)
-
-    def size_caused(self, origin: int) -> int:
-        """Count the log's entries of the runs that an event caused, by the event's number."""
-        return self._count("SELECT count(*) FROM log JOIN runs USING (run) WHERE runs.origin = ?", origin)
-
-    def _count(self, statement: str, argument: str | int) -> int:
-        with in_plain_words(self._path):
-            count: int = self._connection.execute(statement, (argument,)).fetchone()[0]
-            return count
-
-    def _run(self, row: sqlite3.Row) -> Run:
-        number = row["run"]
-        steps, notes = self._steps(number)
-        meta = row["event_meta"]
+    def _run(self, row: sqlite3.Row, limit: _Limit) -> Run:
+        (
+            number, id, function, kind, status, attempt, _, created, started, ended, output, error,
+            event_id, event_name, event_data, event_ts, event_meta, parent_id, has_defers,
+        ) = row  # fmt: skip
+        limit.count(output, event_data)
+        steps, notes = self._steps(number, limit, has_ended=ended is not None)
         return Run(
-            id=row["id"],
-            function_id=row["function"],
-            kind=row["kind"],
-            status=row["status"],
+            id=id,
+            function_id=function,
+            kind=kind,
+            status=status,
             event=Event(
-                row["event_name"],
-                jsonvalue.decode(row["event_data"]),
-                id=row["event_id"],
-                ts=row["event_ts"],
-                meta=None if meta is None else jsonvalue.decode(meta),
+                event_name,
+                jsonvalue.decode(event_data),
+                id=event_id,
+                ts=event_ts,
+                meta=None if event_meta is None else jsonvalue.decode(event_meta),
             ),
-            output=None if row["output"] is None else jsonvalue.decode(row["output"]),
-            error=_error(row["error"]),
-            attempt=row["attempt"],
-            steps=tuple(replace(step, status="abandoned") if step.status in {"running", "waiting"} else step for step in steps)
-            if row["ended"]
-            else steps,
-            defers=self._defers(number),
+            output=None if output is None else jsonvalue.decode(output),
+            error=_error(error),
+            attempt=attempt,
+            steps=steps,
+            defers=self._defers(number) if has_defers else (),
             notes=notes,
-            parent_run_id=row["parent_id"],
-            created=_time(row["created"]),
-            started=_maybe_time(row["started"]),
-            ended=_maybe_time(row["ended"]),
+            parent_run_id=parent_id,
+            created=_time(created),
+            started=_maybe_time(started),
+            ended=_maybe_time(ended),
         )
 
-    def _steps(self, run: int) -> tuple[tuple[StepRecord, ...], tuple[Note, ...]]:
-        waiting = dict(self._connection.execute("SELECT hash, due FROM pauses WHERE run = ?", (run,)).fetchall())
-        found: dict[str, dict[str, Any]] = {}
+    def _steps(self, run: int, limit: _Limit, *, has_ended: bool) -> tuple[tuple[StepRecord, ...], tuple[Note, ...]]:
+        found: dict[str, _Step] = {}
         notes: list[Note] = []
-        rows = self._connection.execute("SELECT at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,))
-        for at, kind, hash, position, info_json, data in rows:
+        cursor = self._connection.execute("SELECT at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,))
+        for at, kind, hash, position, info_json, data in limit.rows(cursor):
             info = {} if info_json is None else jsonvalue.decode(info_json)
-            if kind in {"plan", "attempt", "result", "error", "abandoned"} and hash:
-                step = found.setdefault(hash, {"attempts": [], "started": None, "status": "running"})
-                step.update({key: value for key, value in info.items() if key in {"id", "name", "kind", "index", "path", "at"}})
+            if kind in _OF_STEPS and hash:
+                step = found.get(hash)
+                if step is None:
+                    step = found[hash] = _Step()
+                if "id" in info:
+                    step.info = info
                 if position is not None:
-                    step["position"] = position
-                _apply(step, kind, at, info, data)
+                    step.position = position
+                step.take(kind, at, info, data)
             elif kind == "handler":
                 error = _error(data)
                 notes.append(Note(kind=kind, at=_time(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {error}"))
             elif kind in {"note", "blocked", "cancel", "retry"}:
                 notes.append(Note(kind=kind, at=_time(at), text=str(info.get("text", ""))))
-        steps = [_step(hash, step, waiting) for hash, step in found.items() if "id" in step]
-        steps.sort(key=lambda step: step.position)
+        waiting: dict[str, float | None] = {}
+        if has_ended:
+            for step in found.values():
+                if step.status == "running":
+                    step.status = "abandoned"
+        else:
+            waiting.update(self._connection.execute("SELECT hash, due FROM pauses WHERE run = ?", (run,)).fetchall())
+        steps = [step.record(hash, waiting) for hash, step in found.items() if step.info]
+        steps.sort(key=_position)
         return tuple(steps), tuple(notes)
 
     def _defers(self, run: int) -> tuple[DeferRecord, ...]:
@@ -187,50 +220,67 @@ class Reader:
         )  # fmt: skip
 
 
-def _apply(step: dict[str, Any], kind: str, at: float, info: dict[str, Any], data: bytes | None) -> None:
-    if kind == "plan":
-        step["started"] = at
-        step["status"] = "running"
-    elif kind == "attempt":
-        step["attempts"].append((info.get("attempt", len(step["attempts"])), at, data, info.get("retry_at")))
-        step["status"] = "running"
-        step.pop("error", None)
-        step.pop("ended", None)
-    elif kind == "abandoned":
-        if "ended" not in step:
-            step["status"] = "abandoned"
-    else:
-        step["status"] = "completed" if kind == "result" else "failed"
-        step["ended"] = at
-        step["started"] = info.get("started") or step["started"] or at
-        step["data" if kind == "result" else "error"] = data
+class _Step:
+    """A step as its entries in the log tell of it, one after the other."""
 
+    __slots__ = ("attempts", "data", "ended", "error", "info", "position", "started", "status")
 
-def _step(hash: str, step: dict[str, Any], waiting: dict[str, float | None]) -> StepRecord:
-    status = step["status"]
-    if status == "running" and hash in waiting:
-        status = "waiting"
-    data = step.get("data")
-    return StepRecord(
-        id=step["id"],
-        name=step.get("name", step["id"]),
-        hash=hash,
-        kind=step.get("kind", "step.run"),
-        index=step.get("index", 0),
-        position=step.get("position", 0),
-        path=step.get("path", ""),
-        at=step.get("at"),
-        status=status,
-        attempts=tuple(
-            AttemptRecord(number=number, at=_time(at), error=_error(error) or StepError("Error", ""), retry_at=_maybe_time(retry_at))
-            for number, at, error, retry_at in step["attempts"]
-        ),
-        result=None if data is None else jsonvalue.decode(data),
-        error=_error(step.get("error")),
-        started=_maybe_time(step["started"]),
-        ended=_maybe_time(step.get("ended")),
-        due=_maybe_time(waiting.get(hash)),
-    )
+    def __init__(self) -> None:
+        self.info: dict[str, Any] = {}
+        self.position = 0
+        self.status = "running"
+        self.attempts: list[tuple[int, float, bytes | None, float | None]] = []
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.data: bytes | None = None
+        self.error: bytes | None = None
+
+    def take(self, kind: str, at: float, info: dict[str, Any], data: bytes | None) -> None:
+        """Take in the next entry."""
+        match kind:
+            case "plan":
+                self.started = at
+                self.status = "running"
+            case "attempt":
+                self.attempts.append((info.get("attempt", len(self.attempts)), at, data, info.get("retry_at")))
+                self.status = "running"
+                self.error = self.ended = None
+            case "abandoned":
+                if self.ended is None:
+                    self.status = "abandoned"
+            case _:
+                self.ended = at
+                self.started = info.get("started") or self.started or at
+                if kind == "result":
+                    self.status, self.data = "completed", data
+                else:
+                    self.status, self.error = "failed", data
+
+    def record(self, hash: str, waiting: dict[str, float | None]) -> StepRecord:
+        """Give what can be read of it."""
+        info = self.info
+        return StepRecord(
+            id=info["id"],
+            name=info.get("name", info["id"]),
+            hash=hash,
+            kind=info.get("kind", "step.run"),
+            index=info.get("index", 0),
+            position=self.position,
+            path=info.get("path", ""),
+            at=info.get("at"),
+            status="waiting" if self.status == "running" and hash in waiting else self.status,
+            attempts=tuple(
+                AttemptRecord(number=number, at=_time(at), error=_error(error) or StepError("Error", ""), retry_at=_maybe_time(retry_at))
+                for number, at, error, retry_at in self.attempts
+            )
+            if self.attempts
+            else (),
+            result=None if self.data is None else jsonvalue.decode(self.data),
+            error=_error(self.error),
+            started=_maybe_time(self.started),
+            ended=_maybe_time(self.ended),
+            due=_maybe_time(waiting.get(hash)),
+        )
 
 
 def _error(data: bytes | None) -> StepError | None:
