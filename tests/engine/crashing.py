@@ -27,7 +27,8 @@ def say(text: str) -> None:
 
 
 def effect(ctx: ig.Context, step: str) -> str:
-    os.write(effects, f"{life} {ctx.run_id} {step} {ctx.attempt}\n".encode())
+    # A kill may tear a write in two where it crosses a page: a line begins with its newline, and is whole with its last word.
+    os.write(effects, f"\n{life} {ctx.run_id} {step} {ctx.attempt} begun".encode())
     os.fdatasync(effects)
     return step
 

@@ -91,9 +91,13 @@ def read(directory: pathlib.Path) -> Effects:
     """The bodies that began, by run and branch: (process, place in the branch, attempt)."""
     effects: Effects = defaultdict(list)
     for line in (directory / "effects").read_text().splitlines():
-        process, run, step, attempt = line.split()
-        branch, place = step.split("/")
-        effects[run, branch].append((process, int(place), int(attempt)))
+        match line.split():
+            case [process, run, step, attempt, "begun"]:
+                branch, place = step.split("/")
+                effects[run, branch].append((process, int(place), int(attempt)))
+            case _:  # torn by a kill
+                pass
+    assert effects
     return effects
 
 
