@@ -13,9 +13,7 @@ from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-import anyio
-
-from inngest_gen.loops import waker
+from inngest_gen.loops import bell, waker
 
 T = TypeVar("T")
 
@@ -28,7 +26,7 @@ class _Job(Generic[T]):
     def __init__(self, call: Callable[[], T]) -> None:
         self.call = call
         self.context: Context = copy_context()
-        self.done = anyio.Event()
+        self.done = bell()
 
 
 _Inbox = SimpleQueue[_Job[Any] | None]
@@ -73,7 +71,7 @@ class Threads:
             job = inbox.get()
 
     def _finished(self, job: _Job[Any], inbox: _Inbox) -> None:
-        job.done.set()
+        job.done.ring()
         if self._closed:
             inbox.put(None)
         else:

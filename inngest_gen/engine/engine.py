@@ -12,6 +12,7 @@ import pathlib
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -40,11 +41,11 @@ from inngest_gen.engine.store import database
 from inngest_gen.engine.store.reader import LargeRecord, Reader
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.store.writer import Job, Writer
-from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopened, Resolved, Transitions
+from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Received, Reopened, Resolved, Transitions
 from inngest_gen.engine.waiters import Waiter, Waiters
 from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, StoreError, UnsupportedOption
 from inngest_gen.event import Event
-from inngest_gen.loops import keep_interrupts_from, waker
+from inngest_gen.loops import bell, keep_interrupts_from, waker
 from inngest_gen.options.retries import Backoff, backoff
 from inngest_gen.options.trigger import Cron, EventTrigger
 from inngest_gen.recording.recording import Recording
@@ -244,12 +245,9 @@ class Engine:
 
         Raises EngineError for a reserved name or a stopped engine, TooLarge beyond 4 MiB, NotJSON, StoreError.
         """
-        return [id for id, _ in await self._send(events)]
-
-    async def _send(self, events: Sequence[Event]) -> list[tuple[str, int]]:
         sent = self._checked(events)
-        result: list[tuple[str, int]] = await self._ask(lambda tx: self.transitions.receive(tx, sent))
-        return result
+        result: list[Received] = await self._ask(lambda tx: self.transitions.receive(tx, sent))
+        return [one.id for one in result]
 
     def _checked(self, events: Sequence[Event]) -> list[Sent]:
         self._check_open()
@@ -270,9 +268,11 @@ class Engine:
 
         def change(tx: Tables) -> Effects:
             effects = self.transitions.receive(tx, sent)
-            number = tx.origin_of(effects.result[0][1])
+            [received] = effects.result
+            number = received.origin
             watched.add(number, waiter)
-            effects.result = (number, tx.unfinished(number))
+            started = sum(isinstance(effect, Queued) for effect in effects.then)
+            effects.result = (number, started if received.new else tx.unfinished(number))
             return effects
 
         def register(effects: Effects) -> None:
@@ -283,7 +283,7 @@ class Engine:
 
         number = None
         try:
-            with anyio.fail_after(None if timeout is None else seconds(timeout)):
+            with nullcontext() if timeout is None else anyio.fail_after(seconds(timeout)):
                 number, unfinished = await self._ask(change, register)
                 if unfinished:
                     for _, origin, error in self._stuck.values():
@@ -373,7 +373,7 @@ class Engine:
                 raise EngineError(_STOPPED)
         if job.error is not None:
             raise job.error
-        return [id for id, _ in job.result.result]
+        return [one.id for one in job.result.result]
 
     # What live runs call.
 
@@ -420,7 +420,7 @@ class Engine:
 
         Cancelled, the change is made all the same.
         """
-        committed = anyio.Event()
+        committed = bell()
         self._jobs += 1
 
         def finished(job: Job) -> None:
@@ -428,7 +428,7 @@ class Engine:
             self._act(job)
             if then is not None and job.error is None:
                 then(job.result)
-            committed.set()
+            committed.ring()
 
         job = self._writer.submit(change, finished, patient=patient)
         await committed.wait()

@@ -150,10 +150,13 @@ class LiveRun:
                         " use `yield ctx.using(...)`, or open it inside a step", record.id, where, what,
                     )  # fmt: skip
             self._log_unsent(self._drain())
-            with anyio.move_on_after(engine.patience(), shield=True) as closing:
-                await execution.let_go()
-            if closing.cancelled_caught:
-                engine.log.error("run %s: closing its resources took longer than the engine's grace, and was cut short", record.id)
+            if not execution.must_close:
+                execution.drop()
+            else:
+                with anyio.move_on_after(engine.patience(), shield=True) as closing:
+                    await execution.let_go()
+                if closing.cancelled_caught:
+                    engine.log.error("run %s: closing its resources took longer than the engine's grace, and was cut short", record.id)
 
     async def _begin(self, record: Record, function: Function) -> Execution | None:
         codes = self._engine.codes(function)
@@ -600,13 +603,14 @@ class LiveRun:
     ) -> None:
         """Commit the end of the run. `told` is what the timeline says of a failed handler."""
         self._over = True
-        engine = self._engine
+        engine, record = self._engine, self._record
+        assert record is not None
 
         def change(tx: Tables, effects: Effects) -> None:
             if told is not None and failure is not None:
                 tx.log(self.run, engine.now(), "handler", None, None, dumps(told), dumps(failure.to_json()))
             engine.transitions.keep_lazy(tx, self.run, lazy)
-            engine.transitions.end(tx, self.run, status, output, failure, effects)
+            engine.transitions.end(tx, record, status, output, failure, effects)
 
         await self._commit(change)
         self._tell_lazy(lazy)

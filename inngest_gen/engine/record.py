@@ -37,6 +37,7 @@ class Record:
     kind: str
     origin: int
     parent: int | None
+    parent_hash: str | None
     event: Event
     attempt: int = 0
     codes: str | None = None
@@ -64,22 +65,28 @@ def load(tables: Tables, run: int) -> Record | None:
     row = tables.run(run)
     if row is None or row["ended"] is not None or row["status"] == "blocked":
         return None
-    record = Record(
-        run=run,
+    record = identified(tables, row)
+    record.attempt = row["attempt"]
+    record.codes = row["codes"]
+    record.waiting.update(tables.pauses(run))
+    record.defers.update((hash, status == "after_run") for hash, status in tables.defers(run))
+    for _, _, kind, hash, position, info_json, data in tables.history(run):
+        _take(record, kind, hash, position, info_json, data)
+    return record
+
+
+def identified(tables: Tables, row: sqlite3.Row) -> Record:
+    """Give a run by its row, with nothing of what is recorded of its steps."""
+    return Record(
+        run=row["run"],
         id=row["id"],
         function=row["function"],
         kind=row["kind"],
         origin=row["origin"],
         parent=row["parent"],
+        parent_hash=row["parent_hash"],
         event=event_of(tables.event(row["event"])),
-        attempt=row["attempt"],
-        codes=row["codes"],
-        waiting=set(tables.pauses(run)),
-        defers={hash: status == "after_run" for hash, status in tables.defers(run)},
     )
-    for _, _, kind, hash, position, info_json, data in tables.history(run):
-        _take(record, kind, hash, position, info_json, data)
-    return record
 
 
 def planned(record: Record) -> dict[int, Planned]:

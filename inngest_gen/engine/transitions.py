@@ -6,7 +6,6 @@ Effects are values which the engine acts on after the commit: never before, so t
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.clock import Clock
-from inngest_gen.engine.record import Record, event_of
+from inngest_gen.engine.record import Record, identified
 from inngest_gen.engine.rules import outcome
 from inngest_gen.engine.rules.lifecycle import Status, after
 from inngest_gen.engine.rules.matching import Triggers, match_key
@@ -83,6 +82,16 @@ class Reopened:
 Effect = Queued | Resolved | Paused | Over | Reopened
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event that was taken in: its id, its number, the number of the event that all began with, and whether it is a new one."""
+
+    id: str
+    number: int
+    origin: int
+    new: bool
+
+
 @dataclass(slots=True)
 class Effects:
     """What follows from a change: `result` for whoever asked, `then` for the engine."""
@@ -118,19 +127,19 @@ class Transitions:
     # Events.
 
     def receive(self, tx: Tables, sent: Sequence[Sent], origin: int | None = None, *, effects: Effects | None = None) -> Effects:
-        """Take events in: start functions, end waits. `result` is a list of (id, number), in order; known ids start nothing."""
+        """Take events in: start functions, end waits. `result` is a list of Received, in order; known ids start nothing."""
         effects = effects or Effects()
         now = self._clock.now()
-        result: list[tuple[str, int]] = []
+        result: list[Received] = []
         for one in sent:
             event = one.event
             id = event.id or self.new_id(now)
             ts = event.ts if event.ts is not None else int(now * 1000)
             seq = tx.add_event(id, event.name, one.data, ts, one.meta, now, origin)
             if seq is None:
-                result.append((id, tx.event_number(id)))
+                result.append(Received(id, *tx.known_event(id), new=False))
                 continue
-            result.append((id, seq))
+            result.append(Received(id, seq, origin or seq, new=True))
             whole = Event(event.name, jsonvalue.decode(one.data), id=id, ts=ts, meta=event.meta)
             for slug in self._triggers.match(event.name):
                 self._start(tx, slug, whole, seq, "event", origin or seq, None, None, None, effects)
@@ -147,7 +156,8 @@ class Transitions:
         run = tx.add_run(id, slug, seq, kind, origin, parent, parent_hash, now)
         if run is None:
             return None
-        effects.then.append(Queued(Record(run=run, id=id, function=slug, kind=kind, origin=origin, parent=parent, event=event), parent_id))
+        record = Record(run=run, id=id, function=slug, kind=kind, origin=origin, parent=parent, parent_hash=parent_hash, event=event)
+        effects.then.append(Queued(record, parent_id))
         return id
 
     def _end_waits(self, tx: Tables, event: Event, effects: Effects) -> None:
@@ -292,19 +302,16 @@ class Transitions:
 
     # Runs.
 
-    def end(self, tx: Tables, run: int, status: Status, output: bytes | None, failure: Failure | None, effects: Effects) -> bool:
+    def end(self, tx: Tables, record: Record, status: Status, output: bytes | None, failure: Failure | None, effects: Effects) -> bool:
         """End a run: schedule its defers, tell who waits for it, and what its end triggers. Says False if it has ended before."""
-        row = tx.run(run)
-        if row is None or row["ended"] is not None:
+        if not tx.end(record.run, status, self._clock.now(), output, None if failure is None else dumps(failure.to_json())):
             return False
-        now = self._clock.now()
-        tx.end(run, status, now, output, None if failure is None else dumps(failure.to_json()))
-        self._schedule_defers(tx, row, effects)
-        if row["kind"] == "invoke":
-            self._tell_invoker(tx, row, status, output, failure, effects)
-        self._finish_events(tx, row, status, output, failure, effects)
+        self._schedule_defers(tx, record, effects)
+        if record.kind == "invoke":
+            self._tell_invoker(tx, record, status, output, failure, effects)
+        self._finish_events(tx, record, status, output, failure, effects)
         effects.then.append(
-            Over(run, row["id"], row["function"], row["origin"], status, output, failure, self._unfinished(tx, row["origin"]))
+            Over(record.run, record.id, record.function, record.origin, status, output, failure, self._unfinished(tx, record.origin))
         )
         return True
 
@@ -313,64 +320,66 @@ class Transitions:
             return None
         return tx.unfinished(origin)
 
-    def _schedule_defers(self, tx: Tables, row: sqlite3.Row, effects: Effects) -> None:
+    def _schedule_defers(self, tx: Tables, record: Record, effects: Effects) -> None:
         now = self._clock.now()
-        for hash, _, slug, data, meta, experiment in tx.to_schedule(row["run"]):
+        for hash, _, slug, data, meta, experiment in tx.to_schedule(record.run):
             inner = None if experiment is None else jsonvalue.decode(experiment)
-            id, full = outcome.deferred_event(row["id"], row["function"], hash, slug, jsonvalue.decode(data), inner)
+            id, full = outcome.deferred_event(record.id, record.function, hash, slug, jsonvalue.decode(data), inner)
             event = Event(outcome.DEFERRED, full, id=id, ts=int(now * 1000), meta=None if meta is None else jsonvalue.decode(meta))
-            seq = tx.add_event(id, event.name, dumps(full), event.ts or 0, meta, now, row["origin"])
+            seq = tx.add_event(id, event.name, dumps(full), event.ts or 0, meta, now, record.origin)
             child = None
             if seq is not None and slug in self._slugs:
-                child = self._start(tx, slug, event, seq, "defer", row["origin"], row["run"], hash, row["id"], effects)
+                child = self._start(tx, slug, event, seq, "defer", record.origin, record.run, hash, record.id, effects)
             if child is None and slug not in self._slugs:
-                tx.set_defer(row["run"], hash, "rejected", None, f"no function {slug!r} is served here")
+                tx.set_defer(record.run, hash, "rejected", None, f"no function {slug!r} is served here")
             else:
-                tx.set_defer(row["run"], hash, "scheduled", child)
+                tx.set_defer(record.run, hash, "scheduled", child)
 
     def _tell_invoker(
-        self, tx: Tables, row: sqlite3.Row, status: Status, output: bytes | None, failure: Failure | None, effects: Effects
+        self, tx: Tables, record: Record, status: Status, output: bytes | None, failure: Failure | None, effects: Effects
     ) -> None:
+        assert record.parent is not None
+        assert record.parent_hash is not None
         if status == "completed":
             value = None if output is None else jsonvalue.decode(output)
-            self.resolve(tx, row["parent"], row["parent_hash"], value, None, effects)
+            self.resolve(tx, record.parent, record.parent_hash, value, None, effects)
             return
         if failure is None:
-            failure = Failure(name="InvokedRunCancelled", message=f"the invoked run {row['id']} was cancelled")
-        self.resolve(tx, row["parent"], row["parent_hash"], None, failure, effects)
+            failure = Failure(name="InvokedRunCancelled", message=f"the invoked run {record.id} was cancelled")
+        self.resolve(tx, record.parent, record.parent_hash, None, failure, effects)
 
     def _finish_events(
-        self, tx: Tables, row: sqlite3.Row, status: Status, output: bytes | None, failure: Failure | None, effects: Effects
+        self, tx: Tables, record: Record, status: Status, output: bytes | None, failure: Failure | None, effects: Effects
     ) -> None:
-        trigger = event_of(tx.event(row["event"]))
+        trigger = record.event
         if trigger.name in outcome.NO_FINISH_EVENTS:
             return
         names: list[tuple[str, str | None]] = []
         if status == "failed":
-            names.append((outcome.FAILED, row["id"]))
+            names.append((outcome.FAILED, record.id))
         elif status == "cancelled":
-            names.append((outcome.CANCELLED, row["id"]))
+            names.append((outcome.CANCELLED, record.id))
         if self._listens(tx, outcome.FINISHED):
             names.append((outcome.FINISHED, None))
-        handler = f"{row['function']}-failure"
+        handler = f"{record.function}-failure"
         for name, id in names:
             handled = name == outcome.FAILED and handler in self._slugs
             if not handled and not self._listens(tx, name):
                 continue
             error = None if failure is None else failure.to_json()
             result = None if output is None else jsonvalue.decode(output)
-            data = outcome.finish_data(row["function"], row["id"], _event_json(trigger), status, error, result)
+            data = outcome.finish_data(record.function, record.id, _event_json(trigger), status, error, result)
             now = self._clock.now()
             event = Event(name, data, id=id or self.new_id(now), ts=int(now * 1000), meta=trigger.meta)
             seq = tx.add_event(
-                event.id or "", name, dumps(data), event.ts or 0, None if event.meta is None else dumps(event.meta), now, row["origin"]
+                event.id or "", name, dumps(data), event.ts or 0, None if event.meta is None else dumps(event.meta), now, record.origin
             )
             if seq is None:
                 continue
             if handled:
-                self._start(tx, handler, event, seq, "failure", row["origin"], row["run"], None, row["id"], effects)
+                self._start(tx, handler, event, seq, "failure", record.origin, record.run, None, record.id, effects)
             for slug in self._triggers.match(name):
-                self._start(tx, slug, event, seq, "event", row["origin"], row["run"], None, row["id"], effects)
+                self._start(tx, slug, event, seq, "event", record.origin, record.run, None, record.id, effects)
             self._end_waits(tx, event, effects)
 
     def _listens(self, tx: Tables, name: str) -> bool:
@@ -386,7 +395,7 @@ class Transitions:
         if status is None:
             return effects
         tx.log(row["run"], self._clock.now(), "cancel", None, None, dumps({"text": "cancelled"}), None)
-        self.end(tx, row["run"], status, None, None, effects)
+        self.end(tx, identified(tx, row), status, None, None, effects)
         return effects
 
     def note(self, tx: Tables, run_id: str, text: str) -> Effects:

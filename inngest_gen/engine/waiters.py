@@ -5,30 +5,32 @@ from __future__ import annotations
 import threading
 from typing import Generic, TypeVar
 
-import anyio
+from inngest_gen.loops import bell
 
 K = TypeVar("K")
 
 
 class Waiter:
-    """One who waits, once. Made in a task."""
+    """One who waits, once. Made in a loop."""
 
-    __slots__ = ("_error", "_news")
+    __slots__ = ("_ended", "_error", "_news")
 
     def __init__(self) -> None:
-        self._news = anyio.Event()
+        self._news = bell()
+        self._ended = False
         self._error: Exception | None = None
 
     async def wait(self) -> None:
         """Wait for `end`. Raises the error given there."""
-        await self._news.wait()
+        if not self._ended:
+            await self._news.wait()
         if self._error is not None:
             raise self._error
 
     def end(self, error: Exception | None = None) -> None:
         """Let it go on."""
-        self._error = error
-        self._news.set()
+        self._ended, self._error = True, error
+        self._news.ring()
 
 
 class Waiters(Generic[K]):

@@ -28,10 +28,10 @@ class Tables:
         )
         return cursor.lastrowid if cursor.rowcount else None
 
-    def event_number(self, id: str) -> int:
-        """Give the number of a known event."""
-        number: int = self._run("SELECT seq FROM events WHERE id = ?", (id,)).fetchone()[0]
-        return number
+    def known_event(self, id: str) -> tuple[int, int]:
+        """Give the number of a known event, and that of the event it began with."""
+        row: tuple[int, int] = self._run("SELECT seq, coalesce(origin, seq) FROM events WHERE id = ?", (id,)).fetchone()
+        return row
 
     def event(self, seq: int) -> tuple[str, str, bytes, int, bytes | None]:
         """Give (id, name, data, ts, meta)."""
@@ -96,12 +96,16 @@ class Tables:
         """Note that the run has something to do."""
         self._run("UPDATE runs SET suspended = 0 WHERE run = ?", (run,))
 
-    def end(self, run: int, status: str, now: float, output: bytes | None, error: bytes | None) -> None:
-        """End a run."""
-        self._run(
-            "UPDATE runs SET status = ?, ended = ?, output = ?, error = ?, suspended = 0 WHERE run = ?", (status, now, output, error, run)
+    def end(self, run: int, status: str, now: float, output: bytes | None, error: bytes | None) -> bool:
+        """End a run, and its steps' waits. Says False if it has ended before."""
+        cursor = self._run(
+            "UPDATE runs SET status = ?, ended = ?, output = ?, error = ?, suspended = 0 WHERE run = ? AND ended IS NULL",
+            (status, now, output, error, run),
         )
+        if not cursor.rowcount:
+            return False
         self._run("DELETE FROM pauses WHERE run = ?", (run,))
+        return True
 
     def reopen(self, run: int) -> None:
         """Make an ended or blocked run running again, from its handler's first attempt."""
@@ -125,11 +129,6 @@ class Tables:
             "SELECT count(*) FROM runs WHERE origin = ? AND ended IS NULL AND status <> 'blocked'", (origin,)
         ).fetchone()[0]
         return count
-
-    def origin_of(self, event: int) -> int:
-        """Give the event that an event comes from, itself if from none."""
-        origin: int = self._run("SELECT coalesce(origin, seq) FROM events WHERE seq = ?", (event,)).fetchone()[0]
-        return origin
 
     # The log.
 
