@@ -36,6 +36,7 @@ from inngest_gen.engine.progress import Kind, Listener, Progress
 from inngest_gen.engine.record import Record, load
 from inngest_gen.engine.rules.matching import Triggers
 from inngest_gen.engine.run import Run
+from inngest_gen.engine.seats import Seats
 from inngest_gen.engine.sent import Sent, checked_event
 from inngest_gen.engine.store import database
 from inngest_gen.engine.store.reader import LargeRecord, Reader
@@ -114,6 +115,7 @@ class Engine:
         self._concurrency = DEFAULT_CONCURRENCY if concurrency is None else concurrency
         self.limiter: FairLimiter = FairLimiter(self._concurrency)
         self._live: dict[int, LiveRun] = {}
+        self._seats = Seats()
         self._queue: deque[int] = deque()
         self._queued: dict[int, Record | None] = {}
         self._timers: list[tuple[float, int]] = []
@@ -167,7 +169,7 @@ class Engine:
         for app in self.apps:
             app.engine = self
         self._unlisten = self._clock.listen(self._look_at_timers) if isinstance(self._clock, VirtualClock) else None
-        keep_interrupts_from(self._serve, self._time, self._start_runs, self._poll, LiveRun.main, LiveRun.body)
+        keep_interrupts_from(self._serve, self._time, self._start_runs, self._poll, Seats.drive, LiveRun.main, LiveRun.body)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
@@ -515,8 +517,9 @@ class Engine:
                         self._end(effect)
                     case Reopened(run):
                         self._enqueue(run, None)
+            self._pump(in_task=False)
             if self._queue:
-                self._start_news.set()  # tasks can be started in a task only, and this is a callback
+                self._start_news.set()
         self._look_idle()
 
     def _end(self, over: Over) -> None:
@@ -570,15 +573,17 @@ class Engine:
             self._start_news = anyio.Event()
             self._pump()
 
-    def _pump(self) -> None:
-        while self._queue and len(self._live) < _LIVE and self._state == "open":
+    def _pump(self, *, in_task: bool = True) -> None:
+        """Let queued runs into memory. In a callback only as far as there are tasks for them: to start one takes a task."""
+        while self._queue and len(self._live) < _LIVE and self._state == "open" and (in_task or self._seats):
             run = self._queue.popleft()
             if run not in self._queued:
                 continue
             self._stuck.pop(run, None)
             live = LiveRun(self, run, self._queued.pop(run))
             self._live[run] = live
-            self._bodies.start_soon(live.main)
+            if not self._seats.take(live):
+                self._bodies.start_soon(self._seats.drive, live)
 
     # Time.
 

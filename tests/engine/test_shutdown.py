@@ -344,8 +344,9 @@ class TestErrors:
             pass
 
     async def test_a_defect_of_the_engines_own_tasks_comes_out_unwrapped(self, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(*_: object) -> Any:
-            raise RuntimeError("a defect")
+        def broken(_: ig.Engine, *, in_task: bool = True) -> None:
+            if in_task:
+                raise RuntimeError("a defect")
 
         monkeypatch.setattr("inngest_gen.engine.engine.Engine._pump", broken)
         app = ig.App("shop")
