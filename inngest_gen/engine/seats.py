@@ -42,16 +42,15 @@ class Seats:
         seat.news.ring()
         return True
 
-    async def drive(self, live: LiveRun) -> None:
+    async def drive(self, live: LiveRun | None) -> None:
         """Be a task: drive a run, and then those that take this seat. Ends where enough others are free."""
         seat = _Seat()
-        taker: LiveRun | None = live
-        while taker is not None:
-            await taker.main()
-            taker = None  # nothing is to hold a run that is over
+        while live is not None:
+            await live.main()
+            live = None  # a run that is over is held by nobody
             if len(self._free) >= _KEPT:
                 return
             self._free.append(seat)
             while seat.taker is None:
                 await seat.news.wait()
-            taker, seat.taker = seat.taker, None
+            live, seat.taker = seat.taker, None
