@@ -177,7 +177,7 @@ class MemoryEngine:
         """Send events from any thread; gives their ids."""
         sent = [checked_event(event) for event in events]
         effects = self.write(lambda tx: self.store.transitions.receive(tx, sent))
-        ids = [id for id, _ in effects.result]
+        ids = [one.id for one in effects.result]
         attempt = current_attempt.get()
         if attempt is not None:
             run = self.store.tables.run_by_id(attempt.run_id)

@@ -540,7 +540,7 @@ class Handled:
             if told is not None and failure is not None:
                 tx.log(self.run, self._engine.now(), "handler", None, None, dumps(told), dumps(failure.to_json()))
             transitions.keep_lazy(tx, self.run, lazy)
-            transitions.end(tx, self.run, status, output, failure, effects)
+            transitions.end(tx, self._record, status, output, failure, effects)
 
         self.over = True
         self._write(change)

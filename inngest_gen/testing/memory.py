@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from inngest_gen.app.function import Function
 from inngest_gen.clock import Clock
@@ -38,7 +37,7 @@ class MemoryStore:
         )
         self.tables: Tables = Tables(self._connection)
         self.transitions: Transitions = Transitions(slugs, triggers, clock, new_id)
-        self.reader: Reader = Reader.over(_AsRows(self._connection))
+        self.reader: Reader = Reader.over(self._connection)
         self.writes: int = 0
         """How many changes have been made."""
         self.cut_after: int | None = None
@@ -82,20 +81,6 @@ class MemoryStore:
         for table in _TABLES:
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
         _idle.append(self._connection)
-
-
-class _AsRows:
-    """A connection whose rows are sqlite3.Row, beside the tables' own use of it."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def execute(self, statement: str, arguments: Any = ()) -> sqlite3.Cursor:
-        cursor = self._connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        return cursor.execute(statement, arguments)
 
 
 # A connection that is used again has its statements compiled already: half a millisecond a test.

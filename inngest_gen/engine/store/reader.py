@@ -24,6 +24,8 @@ _RUN = (
     " (SELECT p.id FROM runs p WHERE p.run = r.parent) AS parent_id, EXISTS (SELECT 1 FROM defers d WHERE d.run = r.run) AS has_defers"
     " FROM runs r JOIN events e ON e.seq = r.event"
 )
+_ONE = f"{_RUN} WHERE r.id = ?"
+_CAUSED = f"{_RUN} WHERE r.origin = ? ORDER BY r.run"
 _OF_STEPS = frozenset({"plan", "attempt", "result", "error", "abandoned"})
 _MANY_BYTES = 100_000
 _position = attrgetter("position")
@@ -64,11 +66,10 @@ class Reader:
     def __init__(self, path: str | pathlib.Path) -> None:
         self._path = pathlib.Path(path)
         self._connection: sqlite3.Connection = connect_to_read(self._path)
-        self._connection.row_factory = sqlite3.Row
 
     @classmethod
-    def over(cls, connection: Any) -> Self:
-        """Read through a connection that is open, or what stands for it; its rows are sqlite3.Row."""
+    def over(cls, connection: sqlite3.Connection) -> Self:
+        """Read through a connection that is open."""
         reader = cls.__new__(cls)
         reader._path = pathlib.Path(":memory:")
         reader._connection = connection
@@ -81,13 +82,15 @@ class Reader:
     def get(self, run_id: str, at_most: int | None = None) -> Run | None:
         """Give a run, or None if there is none with that id. Raises LargeRecord where the log has more than `at_most` entries of it, or big ones."""
         with in_plain_words(self._path):
-            row = self._connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
+            row = self._connection.execute(_ONE, (run_id,)).fetchone()
             return None if row is None else self._run(row, _Limit(at_most))
 
     def recording(self, run_id: str) -> Recording | None:
         """Give a run as a recording, or None if there is no run with that id."""
         with in_plain_words(self._path):
-            row = self._connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
+            cursor = self._connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            row = cursor.execute(_ONE, (run_id,)).fetchone()
             return None if row is None else record(self._connection, row)
 
     def unfinished(self, app: str | None = None) -> list[tuple[str, str]]:
@@ -140,10 +143,10 @@ class Reader:
         """List the runs that the event with this number caused, in the order of their creation. Raises LargeRecord as `get` does."""
         limit = _Limit(at_most)
         with in_plain_words(self._path):
-            rows = self._connection.execute(f"{_RUN} WHERE r.origin = ? ORDER BY r.run", (origin,)).fetchall()
+            rows = self._connection.execute(_CAUSED, (origin,)).fetchall()
             return [self._run(row, limit) for row in rows]
 
-    def _run(self, row: sqlite3.Row, limit: _Limit) -> Run:
+    def _run(self, row: tuple[Any, ...], limit: _Limit) -> Run:
         (
             number, id, function, kind, status, attempt, _, created, started, ended, output, error,
             event_id, event_name, event_data, event_ts, event_meta, parent_id, has_defers,
