@@ -307,8 +307,8 @@ class Transitions:
         if not tx.end(record.run, status, self._clock.now(), output, None if failure is None else dumps(failure.to_json())):
             return False
         self._schedule_defers(tx, record, effects)
-        if record.kind == "invoke":
-            self._tell_invoker(tx, record, status, output, failure, effects)
+        if record.kind == "invoke" and record.parent is not None and record.parent_hash is not None:
+            self._tell_invoker(tx, record, record.parent, record.parent_hash, status, output, failure, effects)
         self._finish_events(tx, record, status, output, failure, effects)
         effects.then.append(
             Over(record.run, record.id, record.function, record.origin, status, output, failure, self._unfinished(tx, record.origin))
@@ -336,17 +336,16 @@ class Transitions:
                 tx.set_defer(record.run, hash, "scheduled", child)
 
     def _tell_invoker(
-        self, tx: Tables, record: Record, status: Status, output: bytes | None, failure: Failure | None, effects: Effects
-    ) -> None:
-        assert record.parent is not None
-        assert record.parent_hash is not None
+        self, tx: Tables, record: Record, parent: int, hash: str, status: Status, output: bytes | None, failure: Failure | None,
+        effects: Effects,
+    ) -> None:  # fmt: skip
         if status == "completed":
             value = None if output is None else jsonvalue.decode(output)
-            self.resolve(tx, record.parent, record.parent_hash, value, None, effects)
+            self.resolve(tx, parent, hash, value, None, effects)
             return
         if failure is None:
             failure = Failure(name="InvokedRunCancelled", message=f"the invoked run {record.id} was cancelled")
-        self.resolve(tx, record.parent, record.parent_hash, None, failure, effects)
+        self.resolve(tx, parent, hash, None, failure, effects)
 
     def _finish_events(
         self, tx: Tables, record: Record, status: Status, output: bytes | None, failure: Failure | None, effects: Effects

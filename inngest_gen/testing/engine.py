@@ -219,7 +219,7 @@ class MemoryEngine:
             run_id = self._new_id(now)
             run = tx.add_run(run_id, function.slug, seq, kind, seq, None, None, now)
             assert run is not None
-            record = Record(run=run, id=run_id, function=function.slug, kind=kind, origin=seq, parent=None, event=whole)
+            record = Record(run=run, id=run_id, function=function.slug, kind=kind, origin=seq, parent=None, parent_hash=None, event=whole)
             return Effects(run, [Queued(record, None)])
 
         number: int = self.write(change).result
