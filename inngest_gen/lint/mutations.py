@@ -42,7 +42,7 @@ def changed_globals(module: Module) -> dict[str, int]:
         for name in code.all(ast.Name):
             if name.id in rebound and isinstance(name.ctx, ast.Store):
                 found.setdefault(name.id, name.lineno)
-        for place, thing in _changes(code):
+        for place, thing in changes(code):
             changed = global_name(thing, code)
             if changed is not None:
                 found.setdefault(changed, place.lineno)
@@ -65,11 +65,13 @@ def _gives_back(code: Code) -> bool:
     return any(binding.kind in kinds for name in names for binding in code.bindings.get(name, ()))
 
 
-def _changes(code: Code) -> Iterator[tuple[ast.expr, ast.expr]]:
+def changes(code: Code) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Give each place where a function changes something, with what it changes."""
     for call in code.all(ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in MUTATORS:
             yield call, call.func.value
+        elif call.args and code.path(call.func) == "builtins.next":
+            yield call, call.args[0]
     for item in code.all(ast.Subscript):
         if not isinstance(item.ctx, ast.Load):
             yield item, item.value

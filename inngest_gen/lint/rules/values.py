@@ -8,7 +8,7 @@ from typing import Final
 
 from inngest_gen.lint.code import Binding, Code, at
 from inngest_gen.lint.module import own_parameters
-from inngest_gen.lint.mutations import MUTATORS, changed_in_place
+from inngest_gen.lint.mutations import MUTATORS, changed_in_place, changes
 from inngest_gen.lint.rule import Hit, Program, Rule
 
 _CONTAINERS: Final = {"builtins.list()", "builtins.dict()", "builtins.set()", "collections.defaultdict()", "collections.deque()"}
@@ -139,9 +139,25 @@ def _local_changed(program: Program) -> Iterator[Hit]:
                 case [ast.Attribute(value=ast.Name(id=name), attr=attr)] if kind == "run" and attr in MUTATORS:
                     if _is_data(name, code, program) and (reader := _read_after(name, call, code)) is not None:
                         yield _lost(call.args[1], name, reader)
+    yield from _event_changed(program)
 
 
-def _lost(node: ast.AST, name: str, reader: ast.Name) -> Hit:
+def _event_changed(program: Program) -> Iterator[Hit]:
+    """Find steps that change the data of the run's event, which a replay has anew."""
+    for body, uses in program.flows.bodies.items():
+        for place, thing in changes(body):
+            path = body.path(thing)
+            if path not in {"@ctx.data", "@ctx.event.data"}:
+                continue
+            for code, call in uses:
+                end = getattr(code.statement(call), "end_lineno", 0)
+                readers = [one for one in code.all(ast.Attribute) if one.lineno > end and code.path(one) == path]
+                if readers and code in program.flows.flows:
+                    yield _lost(place, path.removeprefix("@"), min(readers, key=at))
+                    break
+
+
+def _lost(node: ast.AST, name: str, reader: ast.expr) -> Hit:
     return Hit(node, f"the step's function changes the handler's `{name}`, {_RELIED.format(reader.lineno)}", _RETURN)
 
 

@@ -310,6 +310,7 @@ class TestChangingGlobal:
             return value
 
         MEMO = {}
+        NUMBERS = iter(range(99))
     """
 
     @pytest.mark.parametrize(
@@ -317,6 +318,8 @@ class TestChangingGlobal:
         [
             ("if ctx.data['a'] not in CACHE:\n    yield ctx.step.run('a', str)", "CACHE"),
             ("while COUNT < 3:\n    yield ctx.step.run('a', str)", "COUNT"),
+            ("if next(NUMBERS) % 2:\n    yield ctx.step.run('a', str)", "NUMBERS"),
+            ("yield ctx.step.run(f'a-{next(NUMBERS)}', str)", "NUMBERS"),
             ("if ctx.data['a'] in MEMO:\n    yield ctx.step.run('a', str)", "MEMO"),
             ("if CACHE.get('a'):\n    yield ctx.step.run('a', str)", "CACHE"),
             ("for limit in LIMITS:\n    yield ctx.step.run('a', str, limit)", "LIMITS"),

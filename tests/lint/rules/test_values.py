@@ -76,6 +76,8 @@ class TestLocalChanged:
                 "count = 0\ndef work():\n    nonlocal count\n    count += 1\nyield ctx.step.run('a', work)\nyield ig.Done(count)",
                 "nonlocal count",
             ),
+            ("def mark():\n    ctx.data['seen'] = True\nyield ctx.step.run('a', mark)\nif ctx.data['seen']:\n    pass", "ctx.data['seen']"),
+            ("yield ctx.step.run('a', lambda: ctx.data.update(a=1))\nyield ctx.step.run('b', str, ctx.data)", "ctx.data.update(a=1)"),
             ("seen = []\nyield ctx.step.run('a', seen.append, 1)\nyield ig.Done(seen)", "seen.append"),
             (
                 "seen = []\nfor n in range(3):\n    yield ctx.step.run('a', lambda: seen.append(n))\nyield ig.Done(len(seen))",
@@ -91,6 +93,9 @@ class TestLocalChanged:
         [
             "seen = []\nseen.append((yield ctx.step.run('a', str)))\nyield ig.Done(seen)",
             "seen = []\nyield ctx.step.run('a', lambda: seen.append(1))",
+            "ctx.data['seen'] = True\nyield ctx.step.run('a', str)\nyield ig.Done(ctx.data)",
+            "yield ctx.step.run('a', lambda: ctx.data.update(a=1))",
+            "yield ctx.step.run('a', lambda: ctx.data.get('a'))\nyield ctx.step.run('b', str, ctx.data)",
             "seen = []\nyield ctx.step.run('a', lambda: len(seen))\nyield ig.Done(seen)",
             "yield ctx.step.run('a', lambda: SEEN.append(1))\nyield ig.Done(len(SEEN))",
             "seen = []\ndef work():\n    seen = []\n    seen.append(1)\n    return seen\nseen = yield ctx.step.run('a', work)\nyield ig.Done(seen)",
