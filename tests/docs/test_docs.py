@@ -31,7 +31,13 @@ NOT_RUN = {"make", "pip", "python -m pip", "git", "cd", "uv", ". .venv/bin/activ
 
 def environment() -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("INNGEST_")}
-    return own | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    return own | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error",
+        # A reader has none of the plugins that are here for tests/testing/test_plugin.py, and one of them warns when it is not set up.
+        "PYTEST_ADDOPTS": "-p no:asyncio -p no:trio -p no:syrupy -p no:inline_snapshot",
+    }
 
 
 def run(command: list[str], where: Path) -> subprocess.CompletedProcess[str]:
