@@ -10,6 +10,7 @@ from inngest_gen.app.function import DeferredFunction, Function
 from inngest_gen.errors import (
     ApiError,
     ConfigError,
+    DecryptionError,
     DeferError,
     EngineError,
     EngineLocked,
@@ -47,10 +48,16 @@ if TYPE_CHECKING:
     from inngest_gen.clock import VirtualClock
     from inngest_gen.engine.engine import Engine
     from inngest_gen.engine.run import Run
+    from inngest_gen.middleware.encryption import EncryptionMiddleware
+    from inngest_gen.middleware.logging import LoggingMiddleware
+    from inngest_gen.middleware.opentelemetry import OpenTelemetryMiddleware
     from inngest_gen.serving.asgi import serve
 
 _LAZY = {
+    "EncryptionMiddleware": "inngest_gen.middleware.encryption",
     "Engine": "inngest_gen.engine.engine",
+    "LoggingMiddleware": "inngest_gen.middleware.logging",
+    "OpenTelemetryMiddleware": "inngest_gen.middleware.opentelemetry",
     "Run": "inngest_gen.engine.run",
     "VirtualClock": "inngest_gen.clock",
     "serve": "inngest_gen.serving.asgi",
@@ -78,12 +85,14 @@ __all__ = [
     "Context",
     "Cron",
     "Debounce",
+    "DecryptionError",
     "DeferContext",
     "DeferError",
     "DeferHandle",
     "DeferInput",
     "DeferredFunction",
     "Done",
+    "EncryptionMiddleware",
     "Engine",
     "EngineError",
     "EngineLocked",
@@ -97,6 +106,7 @@ __all__ = [
     "InngestGenError",
     "Intent",
     "Limits",
+    "LoggingMiddleware",
     "Middleware",
     "MiddlewareError",
     "MisuseError",
@@ -105,6 +115,7 @@ __all__ = [
     "NonDeterminismError",
     "NonRetriableError",
     "NotJSON",
+    "OpenTelemetryMiddleware",
     "RateLimit",
     "RecordingError",
     "Registration",

@@ -49,11 +49,15 @@ class Stack:
         return Chain(tuple(make() for make in self.factories), self.log) if self.factories else None
 
     def steering(self) -> Iterator[object]:
-        """Give the functions of the hooks that can lead a handler another way: they are a part of its code."""
+        """Give the functions of the hooks that can lead a handler another way: they are a part of its code.
+
+        Those of this package do not: they undo what they did, and let pass what they did not do.
+        """
         for type_ in self._types:
             for name in _STEERING:
-                if name in overridden(type_):
-                    yield getattr(type_, name)
+                hook = getattr(type_, name)
+                if name in overridden(type_) and not getattr(hook, "__module__", "").startswith(f"{__package__}."):
+                    yield hook
 
     # Sending from outside a run.
 

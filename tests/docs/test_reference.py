@@ -30,9 +30,10 @@ OWNERS: dict[str, type] = {
     "clock": ig.VirtualClock,
     "server": testing.Server,
     "middleware": ig.Middleware,
+    "encryption": ig.EncryptionMiddleware,
 }
 # What the engine's own parts call on it is public to them, not to users.
-FOR_USERS = {"engine": {"send", "run", "get", "runs", "wait", "cancel", "retry", "recording"}}
+FOR_USERS = {"encryption": {"decrypt"}, "engine": {"send", "run", "get", "runs", "wait", "cancel", "retry", "recording"}}
 
 SERVER = {"Call", "DeferEntry", "RunStuck", "Server", "ServerError", "ServerRun", "StepEntry"}
 """The names of `inngest_gen.testing` that are the test server's."""
