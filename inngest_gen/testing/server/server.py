@@ -37,6 +37,7 @@ from inngest_gen.testing.server.world import World
 __all__ = ["Server"]
 
 _HOST: Final = "127.0.0.1"
+_REGISTER_S: Final = 30.0
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Message: TypeAlias = MutableMapping[str, Any]
@@ -185,8 +186,8 @@ class Server:
             headers["X-Inngest-Signature"] = sign(self.signing_key, body, SystemClock().now())
         before = dict(self._world.apps)
         try:
-            with anyio.fail_after(self._timeout):
-                response = await self._client_for(url).put(url, content=body, headers=headers)
+            with anyio.fail_after(_REGISTER_S):
+                response = await self._client_for(url).put(url, content=body, headers=headers, timeout=_REGISTER_S)
         except UNREACHABLE as error:
             raise ServerError(f"the app at {url} cannot be reached: {told(error)}") from error
         if response.status_code != 200:
