@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inngest_gen.errors import RunStuck, ServerError
+    from inngest_gen.testing.determinism import Determinism, check_determinism
     from inngest_gen.testing.engine import START, MemoryEngine
-    from inngest_gen.testing.failures import CheckFailed, HeldOverYield, NotUsed, ReplayMismatch, RunFailed, Stuck
+    from inngest_gen.testing.failures import CheckFailed, HeldOverYield, KillMismatch, NotUsed, ReplayMismatch, RunFailed, Stuck
     from inngest_gen.testing.given import at
+    from inngest_gen.testing.killing import KillPoints, kill_points
     from inngest_gen.testing.playing import SLEEP, WAIT, Playing
     from inngest_gen.testing.result import DeferResult, Defers, Result, StepResult, Steps
     from inngest_gen.testing.running import execute_step, run
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from inngest_gen.testing.standins import NEVER, REAL, RECORD_ONLY, attempts, lasting
 
 _LAZY = {
+    "KillMismatch": "inngest_gen.testing.failures",
+    "KillPoints": "inngest_gen.testing.killing",
+    "kill_points": "inngest_gen.testing.killing",
+    "Determinism": "inngest_gen.testing.determinism",
+    "check_determinism": "inngest_gen.testing.determinism",
     "Call": "inngest_gen.testing.server.run",
     "CheckFailed": "inngest_gen.testing.failures",
     "DeferEntry": "inngest_gen.testing.server.run",
@@ -73,7 +80,10 @@ __all__ = [
     "DeferEntry",
     "DeferResult",
     "Defers",
+    "Determinism",
     "HeldOverYield",
+    "KillMismatch",
+    "KillPoints",
     "MemoryEngine",
     "NotUsed",
     "Playing",
@@ -90,7 +100,9 @@ __all__ = [
     "Stuck",
     "at",
     "attempts",
+    "check_determinism",
     "execute_step",
+    "kill_points",
     "lasting",
     "run",
 ]

@@ -36,9 +36,11 @@ from inngest_gen.testing.failures import CheckFailed, NotUsed, is_found
 from inngest_gen.testing.given import PARENT, At, starting
 from inngest_gen.testing.handled import Handled
 from inngest_gen.testing.memory import Cut, MemoryStore
+from inngest_gen.testing.orders import Outcomes
 from inngest_gen.testing.playing import Playing
 from inngest_gen.testing.result import Recorded, Result, results
 from inngest_gen.testing.standins import Functions, StandIns, Steps
+from inngest_gen.testing.stops import Stop
 from inngest_gen.testing.witness import Witness, witnesses
 
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
@@ -105,6 +107,13 @@ class MemoryEngine:
         """Runs that stay queued, as their function's stand-in says."""
         self.made_in_bodies: dict[int, set[str]] = {}
         """The hashes of the defers that step bodies made, by run."""
+        self.keeps_time: bool = False
+        """Whether a body that runs again after a kill has come when it would have come without it."""
+        self._due: dict[tuple[int, str, int], float] = {}
+        self.outcomes: Outcomes | None = None
+        """What bodies came to before, and now; None: every body runs."""
+        self.stops: dict[int, dict[int, Stop]] | None = None
+        """Where each handler has come to with how many results, by run; None: nobody wants to know."""
         self.asked: dict[tuple[int, str], Step[Any]] = {}
         """Every step that was asked for, by run and hash."""
         self.sent: list[tuple[int | None, Event]] = []
@@ -403,6 +412,10 @@ class MemoryEngine:
         """Note that a step's body is to be run."""
         self._bodies.append((handled, op))
 
+    def drop_body(self, handled: Handled, hash: str) -> None:
+        """Note that a step's body need not be run any more."""
+        self._bodies = [(one, op) for one, op in self._bodies if one is not handled or op.hash != hash]
+
     def later(self, takes: float, then: Callable[[], None]) -> None:
         """Let something happen in `takes` seconds, at once if 0. It is lost when the process is killed."""
         if takes <= 0:
@@ -411,11 +424,22 @@ class MemoryEngine:
         self._counted += 1
         heapq.heappush(self._later, (self.now() + takes, self._counted, then))
 
+    def time_left(self, run: int, hash: str, attempt: int, takes: float) -> float:
+        """Give how long an attempt that takes so long has still to go: less where a kill came in between, and the time is kept."""
+        due = self._due.setdefault((run, hash, attempt), self.now() + takes)
+        return max(0.0, due - self.now()) if self.keeps_time else takes
+
     def asked_for(self, handled: Handled, op: Op) -> None:
         """Note that a step has come to the frontier."""
         self.asked[handled.run, op.hash] = op.step
         for watch in self._watching:
             watch(handled, op)
+
+    def stopped(self, handled: Handled, stop: Callable[[], Stop]) -> None:
+        """Note where a handler has come to, where somebody wants to know."""
+        if self.stops is not None:
+            at = stop()
+            self.stops.setdefault(handled.run, {})[at.results] = at
 
     def note_sent(self, run: int | None, events: Sequence[Event], ids: Sequence[str]) -> None:
         """Note that a run has sent events."""

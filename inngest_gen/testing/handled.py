@@ -7,7 +7,6 @@ What `engine/live.py` does with tasks, a writer's thread and real time, this doe
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -36,8 +35,9 @@ from inngest_gen.intents.using import Using
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.testing import bodies
 from inngest_gen.testing.failures import CheckFailed, is_found
-from inngest_gen.testing.rebuilt import check_held, check_same
+from inngest_gen.testing.rebuilt import MUTED, check_held, check_same
 from inngest_gen.testing.standins import MISSING, NEVER, REAL, RECORD_ONLY, reduced
+from inngest_gen.testing.stops import stop_at
 
 if TYPE_CHECKING:
     from inngest_gen.testing.engine import MemoryEngine
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 Enter = Callable[[Using], Coroutine[Any, Any, Any]]
-_MUTED = logging.Logger("inngest_gen.testing.rebuilt", logging.CRITICAL + 1)  # noqa: LOG001 - one that nobody else gets and nobody configures
 
 
 class Handled:
@@ -64,6 +63,8 @@ class Handled:
         """The middleware of this stay in memory."""
         self._attempt = 0
         """The handler's attempt that was begun with."""
+        self._results = 0
+        """How many results the handler has been given."""
         self.over: bool = False
         self.suspended: bool = False
 
@@ -99,14 +100,17 @@ class Handled:
         while True:
             turn = await execution.turn()
             self._lazy += execution.drain()
+            self._end_forgotten_waits(execution)
             for op in turn.dropped:
                 self._abandon(op)
             if turn.ended is not None:
                 await self._check(execution, turn.ended)
+                self._stopped(turn.ended)
                 self._end(turn.ended)
                 await self.let_go()
                 return
             await self._check(execution, None)
+            self._stopped(None)
             if turn.new:
                 self._got_further()
             if any(op.position >= self._engine.max_steps for op in turn.new):
@@ -121,6 +125,20 @@ class Handled:
             self._take_mail(execution)
         if not self._in_flight:
             self._suspend(execution)
+
+    def _stopped(self, ended: Ended | None) -> None:
+        self._engine.stopped(self, lambda: stop_at(self._attempt, self._results, self.under_way(), ended))
+
+    def _end_forgotten_waits(self, execution: Execution) -> None:
+        """End the waits of steps that lost a race while the run was not in memory: nothing must come to them."""
+        for hash in self._record.waiting & execution.lost():
+            self._record.waiting.discard(hash)
+
+            def change(tx: Tables, _: Effects, hash: str = hash) -> None:
+                tx.end_pause(self.run, hash)
+                tx.log(self.run, self._engine.now(), "abandoned", hash, None, None, None)
+
+            self._prelude.append(change)
 
     async def let_go(self) -> None:
         """Forget the handler: the run has ended, or its process has."""
@@ -154,6 +172,7 @@ class Handled:
             self._write(lambda tx, _: tx.started(record.run, now, ""))
         try:
             self._attempt = record.attempt
+            self._results = len(record.memos)
             self._chain = function.chain()
             self._execution = await self._built(record, self._chain)
         except CheckFailed:
@@ -229,7 +248,7 @@ class Handled:
             chain.mute()
         again = await self._built(record, chain, enter=enter, prior=own)
         again.repeats = True
-        again.lazy.log = _MUTED
+        again.lazy.log = MUTED
         try:
             turn = await again.turn()
             check_same(name, execution, ended, again, turn, {**sent, **lazy})
@@ -246,6 +265,7 @@ class Handled:
                 continue
             waiting.discard(hash)
             if memo is not None:
+                self._results += 1
                 execution.resolve(hash, memo)
             elif hash in execution.pending:
                 self._in_flight.add(hash)
@@ -370,13 +390,17 @@ class Handled:
             takes = limit
         else:
             outcome = await self._outcome(op, leaf, number, execution)
-        engine.later(takes, lambda: self._came(op, outcome, started, number))
+        engine.later(engine.time_left(self.run, op.hash, number, takes), lambda: self._came(op, outcome, started, number))
 
     async def _outcome(self, op: Op, leaf: Any, number: int, execution: Execution) -> Outcome:
         engine = self._engine
         crash = engine.director.crash(op.step.id, number)
         if crash is not None and not crash.after:
             return bodies.crashed(op.step)
+        known = engine.outcomes
+        key = (self._record.function, engine.store.nth(self.run), op.hash, number) if known is not None else None
+        if known is not None and key is not None and (before := known.get(key, op.step)) is not None:
+            return self._noted(before)
         outcome = await run_body(
             bodies.runnable(op, leaf),
             Attempt(self._record.id, op.hash, number),
@@ -387,9 +411,15 @@ class Handled:
             threads=engine.threads,
             chain=self._chain if isinstance(op.step, Run) else None,
         )
-        if outcome.lazy:
-            engine.made_in_bodies.setdefault(self.run, set()).update(one.hash for one in outcome.lazy)
+        if known is not None and key is not None:
+            known.keep(key, op.step, outcome)
+        self._noted(outcome)
         return bodies.crashed(op.step, outcome.lazy) if crash is not None else outcome
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        if outcome.lazy:
+            self._engine.made_in_bodies.setdefault(self.run, set()).update(one.hash for one in outcome.lazy)
+        return outcome
 
     def _came(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
         """Write down what an attempt came to."""
@@ -470,6 +500,7 @@ class Handled:
         self._abandoned.add(op.hash)
         self._in_flight.discard(op.hash)
         self._record.waiting.discard(op.hash)
+        self._engine.drop_body(self, op.hash)
 
         def change(tx: Tables, _: Effects) -> None:
             tx.end_pause(self.run, op.hash)

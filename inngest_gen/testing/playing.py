@@ -27,7 +27,7 @@ class Playing:
     def __init__(self, engine: MemoryEngine, run: int, run_id: str) -> None:
         self.engine: MemoryEngine = engine
         self.run_id: str = run_id
-        self._run = run
+        self.number: int = run
 
     @property
     def result(self) -> Result:
@@ -44,7 +44,7 @@ class Playing:
 
         def watch(handled: Handled, op: Op) -> None:
             nonlocal reached
-            if handled.run == self._run and (op.step.id == what if isinstance(what, str) else op.step.kind in what):
+            if handled.run == self.number and (op.step.id == what if isinstance(what, str) else op.step.kind in what):
                 reached = True
 
         unwatch = self.engine.watch(watch)

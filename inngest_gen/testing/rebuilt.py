@@ -6,8 +6,9 @@ ended. What differs would go wrong after a crash, a sleep or a redeploy. Promise
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from inngest_gen.calls.lazy import DeferAdd
 from inngest_gen.driver.divergence import UNSTABLE
@@ -29,7 +30,7 @@ SentDefer = tuple[str, bytes | None]
 """A defer's id and its data, None where it is not kept."""
 
 _IDENTITY = frozenset({"code", "hash", "id", "lasti", "name", "result"})
-_WORDS = {
+WORDS: Final = {
     "fn": "function",
     "args": "arguments",
     "kwargs": "arguments",
@@ -37,6 +38,9 @@ _WORDS = {
     "timeout_s": "timeout",
     "if_": "condition",
 }
+"""What parts of a step are called in messages."""
+MUTED: Final = logging.Logger("inngest_gen.testing.rebuilt", logging.CRITICAL + 1)  # noqa: LOG001 - one that nobody else gets or configures
+"""For handlers that are only looked at."""
 
 
 def check_held(run: str, execution: Execution) -> None:
@@ -71,21 +75,22 @@ def check_same(run: str, live: Execution, ended: Ended | None, again: Execution,
 def _check_op(run: str, one: Op, other: Op) -> None:
     if one.hash != other.hash or one.step.kind != other.step.kind:
         raise _mismatch(run, _asked(one), _asked(other), [other])
-    for name, first, second in _parts(one.step, other.step):
+    for (name, first), (_, second) in zip(parts(one.step), parts(other.step), strict=True):
         found = difference(first, second)
         if found is not None:
             raise ReplayMismatch(
-                f"{run}: {describe(one.step)} at {other.at} is given another {_WORDS.get(name, name)} when the handler is rebuilt from its record\n"
+                f"{run}: {describe(one.step)} at {other.at} is given another {WORDS.get(name, name)} when the handler is rebuilt from its record\n"
                 f"  {found}\n  likely cause: {_CHANGED}",
                 where=other.at,
             )
 
 
-def _parts(one: Step[Any], other: Step[Any]) -> Iterator[tuple[str, Any, Any]]:
-    for cls in type(one).__mro__:
+def parts(step: Step[Any]) -> Iterator[tuple[str, Any]]:
+    """Give what a step was made with, by name."""
+    for cls in type(step).__mro__:
         for name in getattr(cls, "__slots__", ()):
             if name not in _IDENTITY:
-                yield name, getattr(one, name), getattr(other, name)
+                yield name, getattr(step, name)
 
 
 def _check_defers(run: str, live: Execution, again: Execution, sent: Mapping[str, SentDefer]) -> None:

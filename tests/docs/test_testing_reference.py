@@ -63,7 +63,11 @@ def test_signature_is_the_one_in_the_code(name: str) -> None:
     assert told == spelled(thing.__init__ if inspect.isclass(thing) else thing)
 
 
-@pytest.mark.parametrize("cls", [testing.Result, testing.StepResult, testing.DeferResult, testing.Playing], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls",
+    [testing.Result, testing.StepResult, testing.DeferResult, testing.Playing, testing.Determinism, testing.KillPoints],
+    ids=lambda cls: cls.__name__,
+)
 def test_every_attribute_is_told(cls: Any) -> None:
     own = attributes(cls)
     if not dataclasses.is_dataclass(cls):
