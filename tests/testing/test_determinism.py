@@ -43,7 +43,8 @@ async def racing(ctx: ig.Context) -> ig.Flow:
 
 @app.function("order-of-a-set")
 async def order_of_a_set(ctx: ig.Context) -> ig.Flow:
-    for name in ("alpha", "beta", "gamma", "delta", "epsilon"):
+    names = {f"word {n}" for n in range(20)}
+    for name in names:  # noqa: IGN108
         yield ctx.step.run(name, echo, name)
 
 
