@@ -120,9 +120,9 @@ async def test_a_run_that_takes_too_long_is_told() -> None:
     async with Server() as server:
         await start(server, go=never)
         with pytest.raises(
-            RunStuck, match=r"(?s)it took longer than 0.05 s\n\nrun .* of app-go: running\n  call of step, attempt 0: no answer yet"
+            RunStuck, match=r"(?s)it took longer than 0.3 s\n\nrun .* of app-go: running\n  call of step, attempt 0: no answer yet"
         ):
-            await server.run({"name": "go"}, timeout=0.05)
+            await server.run({"name": "go"}, timeout=0.3)
 
 
 async def test_an_app_that_ends_without_an_answer_has_failed_the_call() -> None:
