@@ -70,7 +70,8 @@ def error_reply(failure: Failure, *, no_retry: bool, retry_after: float | dateti
 def problem_reply(status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> Reply:
     """Reply that the request could not be served. The server tries again: nothing of the function's has failed."""
     text = message if message.isascii() else message.encode("utf-8", "backslashreplace").decode()
-    return Reply(status=status, headers=dict(headers or {}), body=orjson.dumps({"code": code, "message": text, "name": "Error"}))
+    body = orjson.dumps({"code": code, "message": text, "name": "Error"})
+    return Reply(status=status, headers={"content-type": "application/json", **(headers or {})}, body=body)
 
 
 def step_not_found_reply(hash: str, found: Sequence[tuple[str, str, str]]) -> Reply:

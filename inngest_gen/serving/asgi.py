@@ -58,7 +58,7 @@ class Served:
         except _Gone:
             return
         except BodyRefused as refused:
-            await _send(send, problem_reply(refused.status, "body_refused", refused.message))
+            await _send(send, refused.reply)
             return
         except TimeoutError:
             await _send(send, problem_reply(408, "body_late", "the request's body did not come in time"))
@@ -118,7 +118,9 @@ def _url(scope: Scope, headers: dict[str, str]) -> str:
 def _framework(scope: Scope) -> str:
     app = scope.get("app")
     name = type(app).__module__.partition(".")[0] if app is not None else ""
-    return name if name in {"fastapi", "starlette"} else "asgi"
+    if name in {"fastapi", "starlette"}:
+        return name
+    return "aws-lambda" if "aws.event" in scope else "asgi"  # as Mangum puts it
 
 
 async def _chunks(receive: Receive) -> AsyncGenerator[bytes, None]:

@@ -10,8 +10,11 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from urllib.parse import parse_qsl
+
+from inngest_gen.protocol.reply import Reply, problem_reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,33 +49,47 @@ class BodyRefused(Exception):
         self.status: int = status
         self.message: str = message
 
+    @property
+    def reply(self) -> Reply:
+        """The answer."""
+        return problem_reply(self.status, "body_refused", self.message)
+
 
 async def take_in(chunks: AsyncGenerator[bytes, None], headers: Mapping[str, str], limit: int) -> bytes:
     """Read and unpack a body of at most `limit` bytes, before and after. Raises BodyRefused."""
-    encoding = headers.get("content-encoding", "")
-    declared = headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
-    unpack = _unpacker(encoding, limit)
+    unpack = _begin(headers, limit)
     body = bytearray()
     async with aclosing(chunks):
         async for chunk in chunks:
             body += unpack(chunk)
             if len(body) > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
     body += unpack(None)
     return bytes(body)
 
 
 def take_in_now(chunks: Iterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
-    """Do what `take_in` does for a body that is here already. Raises BodyRefused."""
-    unpack = _unpacker(headers.get("content-encoding", ""), limit)
+    """Do what `take_in` does without a loop. Raises BodyRefused."""
+    unpack = _begin(headers, limit)
     body = bytearray()
-    for chunk in [*chunks, None]:
+    for chunk in chain(chunks, (None,)):
         body += unpack(chunk)
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
     return bytes(body)
+
+
+def too_large(limit: int) -> BodyRefused:
+    """Make the refusal of a body of more than `limit` bytes."""
+    return BodyRefused(413, f"the request's body is larger than {limit:,} bytes")
+
+
+def _begin(headers: Mapping[str, str], limit: int) -> _unpacker:
+    unpack = _unpacker(headers.get("content-encoding", ""), limit)
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
+        raise too_large(limit)
+    return unpack
 
 
 class _unpacker:  # noqa: N801 - a function with memory
@@ -94,7 +111,7 @@ class _unpacker:  # noqa: N801 - a function with memory
             if chunk is not None:
                 part = stream.decompress(chunk, self._limit + 1)
                 if stream.unconsumed_tail:
-                    raise _too_large(self._limit)
+                    raise too_large(self._limit)
                 return part
             rest = stream.flush()
         except zlib.error as error:
@@ -102,7 +119,3 @@ class _unpacker:  # noqa: N801 - a function with memory
         if not stream.eof:
             raise BodyRefused(400, "the packed body ends too early")
         return rest
-
-
-def _too_large(limit: int) -> BodyRefused:
-    return BodyRefused(413, f"the request's body is larger than {limit:,} bytes")

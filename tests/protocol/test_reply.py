@@ -80,7 +80,7 @@ def test_a_handlers_failure_is_400_for_good_and_500_for_another_attempt(
 
 def test_a_problem_is_named_and_left_to_be_tried_again() -> None:
     reply = problem_reply(500, "function_not_found", 'Function "x" was not found\ud800', headers={"allow": "GET"})
-    assert (reply.status, reply.headers) == (500, {"allow": "GET"})
+    assert (reply.status, reply.headers) == (500, {"content-type": "application/json", "allow": "GET"})
     assert orjson.loads(reply.body) == {"code": "function_not_found", "message": 'Function "x" was not found\\ud800', "name": "Error"}
 
 
