@@ -1,6 +1,7 @@
 """`inngest-gen serve`, and other ASGI servers: real processes on real sockets, called by a server that plays the real one."""
 
 import contextlib
+import os
 import pathlib
 import signal
 import socket
@@ -69,12 +70,13 @@ def process(arguments: list[str], cwd: pathlib.Path, **variables: str) -> Iterat
         stderr=subprocess.STDOUT,
         text=True,
         env=environment(**variables),
+        start_new_session=True,  # hypercorn has workers: they end with it
     )
     try:
         yield one
     finally:
-        if one.poll() is None:
-            one.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(one.pid, signal.SIGKILL)
         assert one.stdout is not None
         one.stdout.close()
         one.wait(30)
