@@ -3,10 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 import inngest_gen as ig
 from inngest_gen.ids import step_hash
 from inngest_gen.middleware.info import ReplyInfo, RequestInfo, RunInfo, StepInfo
 from tests.serving.rig import Rig, names
+from tests.serving.scenarios import make
+from tests.serving.test_server import OUTPUTS, run_of, serving
 
 
 class Log(ig.Middleware):
@@ -112,3 +116,47 @@ async def test_sent_events_pass_the_hooks() -> None:
     assert "send ['x', 'y']" in lines
     [[sent]] = [one["steps"] for one in played.api.checkpoints]
     assert (sent["op"], sent["data"]) == ("StepRun", ["x", "y"])
+
+
+SECRET, KEY = "swordfish", bytes(range(32))
+
+
+def encrypted() -> ig.Middleware:
+    return ig.EncryptionMiddleware(KEY)
+
+
+@pytest.mark.parametrize("mode", ["ckpt", "nockpt"])
+@pytest.mark.parametrize("scenario", sorted(OUTPUTS))
+async def test_with_encryption_every_scenario_ends_as_without(scenario: str, mode: str) -> None:
+    async with serving(lambda **settings: make("shop", checkpointing=mode == "ckpt", middleware=[encrypted], **settings)) as server:
+        runs = await server.run({"name": f"shop/{scenario}", "data": {"hello": "world"}})
+        one = run_of(runs, scenario)
+        assert one.status == "completed", one.log()
+        assert ig.EncryptionMiddleware(KEY).decrypt(one.output) == OUTPUTS[scenario]
+        assert {run.status for run in runs} == {"completed"}
+
+
+async def test_what_a_step_gives_and_a_defer_carries_is_not_to_be_read_on_the_wire() -> None:
+    def app_of(**settings: Any) -> ig.App:
+        app = ig.App("shop", middleware=[encrypted], **settings)
+
+        @app.deferred("mail")
+        async def mail(ctx: ig.DeferContext[Any]) -> ig.Flow:
+            yield ig.Done(ctx.data["to"] == SECRET)
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            got = yield ctx.step.run("a", lambda: SECRET)
+            yield ctx.defer("mail", mail, {"to": got})
+            yield ctx.step.sleep("nap", "1h")
+            yield ig.Done(got == SECRET)
+
+        return app
+
+    async with serving(app_of) as server:
+        runs = await server.run({"name": "go", "data": {}})
+    reader = ig.EncryptionMiddleware(KEY)
+    assert [reader.decrypt(run.output) for run in runs] == [True, True]
+    for run in runs:
+        for call in run.calls:
+            assert SECRET.encode() not in call.body + call.reply
