@@ -12,7 +12,7 @@ from typing import Any, Final
 from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
 
-__all__ = ["checked_sessions", "layered_meta", "run_sessions"]
+__all__ = ["checked_sessions", "folded_meta", "layered_meta", "run_sessions"]
 
 _PER_EVENT: Final = 5
 _KEY_BYTES: Final = 128
@@ -47,6 +47,24 @@ def layered_meta(meta: Mapping[str, Any] | None, inherited: Mapping[str, Any] | 
     if inherited:
         written["propagated_sessions"] = checked_sessions(inherited, "the run's sessions", inherited=True)
     return written or None
+
+
+def folded_meta(meta: Mapping[str, Any] | None, inherited: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Give the meta of an event that an engine makes of the two layers, as the server does (B31, B33, A65): what the user wrote wins, what is
+    inherited fills up to five, None cuts a key, and None for all of `sessions` cuts all. Raises ConfigError as `layered_meta` does.
+    """
+    layers = layered_meta(meta, inherited)
+    if layers is None:
+        return None
+    given = layers.pop("propagated_sessions", {})
+    own = layers.pop("sessions", {})
+    if own is None:
+        return layers or None
+    sessions = {key: id for key, id in own.items() if id is not None}
+    for key in sorted(given):
+        if key not in own and len(sessions) < _PER_EVENT:
+            sessions[key] = given[key]
+    return {**layers, "sessions": sessions} if sessions else layers or None
 
 
 def checked_sessions(sessions: object, what: str, *, inherited: bool = False) -> dict[str, str | None] | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
-from inngest_gen.sessions import checked_sessions, layered_meta, run_sessions
+from inngest_gen.sessions import checked_sessions, folded_meta, layered_meta, run_sessions
 
 
 def event(**sessions: Any) -> Event:
@@ -100,3 +100,16 @@ def test_what_was_given_is_not_changed() -> None:
     meta = {"sessions": {"a": 1}}
     layered_meta(meta, {"b": "2"})
     assert meta == {"sessions": {"a": 1}}
+
+
+def test_an_engine_folds_the_layers_as_the_server_does() -> None:
+    inherited = {"a": "1", "b": "2"}
+    assert folded_meta(None, None) is None
+    assert folded_meta(None, inherited) == {"sessions": inherited}
+    assert folded_meta({"k": 1}, inherited) == {"k": 1, "sessions": inherited}
+    assert folded_meta({"sessions": {"a": "own"}}, inherited) == {"sessions": {"a": "own", "b": "2"}}
+    assert folded_meta({"sessions": {"a": None}}, inherited) == {"sessions": {"b": "2"}}
+    assert folded_meta({"sessions": None}, inherited) is None
+    assert folded_meta({"sessions": None, "k": 1}, inherited) == {"k": 1}
+    own = {str(n): "x" for n in range(4)}
+    assert folded_meta({"sessions": own}, inherited) == {"sessions": {**own, "a": "1"}}  # five at most

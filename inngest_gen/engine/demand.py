@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from inngest_gen.errors import UnsupportedOption
 from inngest_gen.event import Event
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Sleep, SleepUntil, Step, WaitForEvent, WaitForSignal
+from inngest_gen.sessions import folded_meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ def _sleep(run: int, hash: str, due: float) -> Wait:
 
 def _invoke(step: Invoke[Any], hash: str, record: Record, transitions: Transitions, now: float) -> Wait:
     data = jsonvalue.encode({} if step.data is None else step.data, f"the data of {step.kind} {step.id!r}")
-    meta = None if step.meta is None else jsonvalue.encode(step.meta, f"the meta of {step.kind} {step.id!r}")
+    told = folded_meta(step.meta, record.inherited)
+    meta = None if told is None else jsonvalue.encode(told, f"the meta of {step.kind} {step.id!r}")
     if not data.startswith(b"{"):
         raise TypeError(f"the data of {step.kind} {step.id!r} must be a JSON object (a dict), not {type(step.data).__name__}")
     check_size(f"the data of {step.kind} {step.id!r}", data)
@@ -104,7 +105,18 @@ def _send_signal(step: SendSignal, transitions: Transitions) -> Send:
 
 def send_event(events: Sequence[Event], record: Record, transitions: Transitions, now: float) -> tuple[Change, list[str]]:
     """Give the change that sends events, and the ids that they will have. Raises InngestGenError for what cannot be sent."""
-    sent = [checked_event(event if event.id is not None else dataclasses.replace(event, id=transitions.new_id(now))) for event in events]
+    sent = [
+        checked_event(
+            Event(
+                event.name,
+                event.data,
+                id=transitions.new_id(now) if event.id is None else event.id,
+                ts=event.ts,
+                meta=folded_meta(event.meta, record.inherited),
+            )
+        )
+        for event in events
+    ]
     ids = [one.event.id or "" for one in sent]
 
     def change(tx: Tables, effects: Effects) -> None:

@@ -6,6 +6,7 @@ frames dropped. Promises: results reach the driver in the order of their commits
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
@@ -36,6 +37,7 @@ from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Run, SendEvent, WaitForEvent, WaitForSignal
 from inngest_gen.loops import bell
 from inngest_gen.middleware.chain import Chain
+from inngest_gen.sessions import folded_meta
 
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
@@ -167,6 +169,7 @@ class LiveRun:
         elif record.codes not in {codes, ""}:
             self._prelude.append(lambda tx, _: tx.set_codes(record.run, ""))
         call = record.call(self._max_attempts)
+        record.inherited = call.sessions if function.app.settings.session_propagation else None
         self._changed = not strict
         self._labels = {hash: memo.label for hash, memo in record.memos.items()} if self._changed else {}
         self._chain = chain = function.chain()
@@ -415,6 +418,8 @@ class LiveRun:
             )
         finally:
             limiter.release()
+        if outcome.lazy:
+            outcome = dataclasses.replace(outcome, lazy=tuple(self._inheriting(outcome.lazy)))
         if self._over:
             self._log_unsent(outcome.lazy)
         elif outcome.failure is None:
@@ -617,7 +622,14 @@ class LiveRun:
 
     def _drain(self) -> list[LazyOp]:
         lazy, self._lazy = self._lazy, []
-        return lazy + self._execution.drain()
+        return self._inheriting(lazy + self._execution.drain())
+
+    def _inheriting(self, lazy: Sequence[LazyOp]) -> list[LazyOp]:
+        """Give defers the sessions of this run, where they are handed on and have no others."""
+        inherited = None if self._record is None else self._record.inherited
+        if not inherited:
+            return list(lazy)
+        return [dataclasses.replace(op, meta=folded_meta(op.meta, inherited)) if isinstance(op, DeferAdd) else op for op in lazy]
 
     def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
         """Log defers that were made and not sent, if that is for good: else they are made again."""

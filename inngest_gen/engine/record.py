@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
@@ -13,6 +15,7 @@ from inngest_gen.driver.turn import Planned
 from inngest_gen.engine.rules import received
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.event import Event
+from inngest_gen.sessions import run_sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Record:
     attempts: dict[str, int] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
     defers: dict[str, bool] = field(default_factory=dict)
+    inherited: Mapping[str, Any] | None = None
+    """The sessions that go on to what this run starts."""
 
     def call(self, max_attempts: int) -> CallRequest:
         """Give what the handler is told of its run."""
@@ -55,6 +60,7 @@ class Record:
             events=(received.event_for(self.kind, self.event),),
             attempt=self.attempt,
             max_attempts=max_attempts,
+            sessions=dict(run_sessions((self.event,))),
             error=None if failure is None else failure.error(),
             parents=received.parents_for(self.kind, self.event),
         )
