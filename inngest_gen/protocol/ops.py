@@ -16,7 +16,7 @@ from inngest_gen import durations, jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
 from inngest_gen.errors import MisuseError
-from inngest_gen.ids import abort_hash
+from inngest_gen.ids import abort_hash, step_hash
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import (
@@ -35,9 +35,11 @@ from inngest_gen.sessions import layered_meta
 
 __all__ = [
     "RUN_COMPLETE_ID",
+    "discovery_request",
     "error_json",
     "lazy_op",
     "match_expression",
+    "nothing",
     "planned",
     "run_complete",
     "step_error",
@@ -142,6 +144,23 @@ def lazy_op(op: LazyOp, *, sessions: Mapping[str, Any] | None = None) -> WireOp 
 def run_complete(data: bytes) -> WireOp:
     """Give the op that ends a run with a result, as JSON. Lazy ops stand before it (C44)."""
     return {"op": "RunComplete", "id": RUN_COMPLETE_ID, "data": orjson.Fragment(data)}
+
+
+def nothing(run_id: str) -> WireOp:
+    """Give the op that asks for nothing: a call that the server has made anew elsewhere must change nothing (F13).
+
+    The server acts on the answer to a call that it has no use for any more, so an error would count against the run. An op "None" ends that path of
+    execution, if it has an id (server: executor.go, OpcodeNone and allEmptyNoneOps).
+    """
+    return {"id": step_hash(f"{run_id}:stale"), "op": "None", "data": None}
+
+
+def discovery_request(now: float) -> WireOp:
+    """Give the op that asks for one further call. Several lazy ops alone would each lead to one (server: executor.go, enqueueLazyOpFallback).
+
+    Its id is another each time, or the server would take it for one that it knows (C46). `now` is in epoch seconds.
+    """
+    return {"id": step_hash(f"discovery-request-{int(now * 1000)}"), "op": "DiscoveryRequest", "data": None}
 
 
 def error_json(failure: Failure) -> dict[str, Any]:

@@ -106,8 +106,7 @@ class Call:
             self._execution.drop()
         if self._stale:
             self._unsent.log_dropped(self._wire.run_id, self._log, "the server has no use for this call any more")
-            stale = Failure(name="StaleCall", message="the server has dispatched this run anew, so this call was stopped", no_retry=True)
-            return error_reply(stale, no_retry=True)
+            return ops_reply([ops.nothing(self._wire.run_id)])
         assert reply is not None  # the scope in _drive_telling is cancelled for staleness only
         return reply
 
@@ -236,7 +235,10 @@ class Call:
     async def _raised(self, error: BaseException, *, final: bool) -> Reply:
         """Report the handler's own failure, once the server has all that came before it."""
         if self._unsent and (self._checkpointing is None or not await self._tell()):
-            return self._reply()  # the server asks again at once, and no attempt is used up (L12)
+            # The server asks again at once, and no attempt is used up (L12).
+            return self._reply(
+                last=[ops.discovery_request(self._clock.now())] if len(self._unsent.lazy) > 1 and not self._unsent.steps else ()
+            )
         final = final or self._wire.final
         after = None
         if isinstance(error, RetryAfterError) and not final:

@@ -188,3 +188,14 @@ async def test_a_cancelled_run_still_starts_what_it_had_deferred(cancelled: str)
             await server.send({"name": "stop", "data": {"x": 1}})
         await server.finish()
         assert [(run.function, run.status) for run in server.runs] == [("shop-f", "cancelled"), ("shop-note", "completed")]
+
+
+@pytest.mark.parametrize("scenario", ["steps", "deferinstep", "defertopfirst", "abortafterstep", "sleep"])
+async def test_a_call_that_the_server_has_made_anew_changes_nothing(scenario: str) -> None:  # F13
+    async with serving(lambda **settings: scenarios.make("shop", **settings)) as server:
+        server.fault_call("overtake", times=1)
+        runs = await server.run({"name": f"shop/{scenario}", "data": {"hello": "world"}})
+        one = run_of(runs, scenario)
+        assert (one.status, one.output) == ("completed", OUTPUTS[scenario]), one.log()
+        deferred = [run for run in runs if run.event["name"] == "inngest/deferred.schedule"]
+        assert [(run.function.removeprefix("shop-"), given(run)) for run in deferred] == DEFERRED.get(scenario, [])
