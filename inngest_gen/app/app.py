@@ -365,7 +365,7 @@ class App:
         if options.on_failure is not None:
             own = FunctionOptions(
                 name=f"{options.name} (failure)",
-                retries=1,
+                retries=0,  # it is told once, as on the wire (K08)
                 backoff=options.backoff,
                 checkpointing=options.checkpointing,
                 middleware=options.middleware,

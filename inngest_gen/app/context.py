@@ -36,12 +36,12 @@ class Context(Generic[D]):
     """A run, as its handler sees it.
 
     `event` is what started it (`events` where several did), `data` the event's data (typed by the trigger's or the deferred function's schema),
-    `run_id` a ULID, `attempt` counts from 0 up to `max_attempts` - 1; in a step body it is the step's attempt. `error` is the failed run's
-    error in an `on_failure` handler; `parents` are the runs that deferred this one. `step` and `group` make intents.
+    `run_id` a ULID, `attempt` counts from 0 up to `max_attempts` - 1, and anew once the handler has come to a step it had not come to before; in a
+    step body it is the step's attempt. `error` is the failed run's error in an `on_failure` handler; `parents` are the runs that deferred this one.
+    `step` and `group` make intents.
     """
 
     __slots__ = (
-        "_attempt",
         "_execution",
         "_random",
         "data",
@@ -58,7 +58,7 @@ class Context(Generic[D]):
 
     def __init__(self, call: CallRequest, execution: Execution, step: StepTools, data: D, logger: logging.Logger) -> None:
         self._execution = execution
-        self._attempt = call.attempt
+        execution.attempt = call.attempt
         self._random: Random | None = None
         self.events: tuple[Event, ...] = call.events
         self.data: D = data
@@ -80,7 +80,7 @@ class Context(Generic[D]):
     def attempt(self) -> int:
         """The attempt's number, from 0: of the handler, and inside a step body of that step."""
         attempt = current_attempt.get()
-        return self._attempt if attempt is None else attempt.number
+        return self._execution.attempt if attempt is None else attempt.number
 
     @property
     def started_at(self) -> datetime:

@@ -96,6 +96,8 @@ class Execution:
     ) -> None:
         self.run_id: str = run_id
         self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
+        self.attempt: int = 0
+        """The handler's attempt, as its context shows it. A shell that counts anew after progress says so here."""
         self.ended: Ended | None = None
         self.repeats: bool = False
         """Whether all of it has been passed before, also what the record doesn't tell: set where a replay is only looked at."""

@@ -525,7 +525,7 @@ class LiveRun:
         record = self._record
         assert record is not None
         if record.attempt:
-            record.attempt = 0
+            record.attempt = self._execution.attempt = 0
             if self._chain is not None:
                 self._chain.attempts_anew()
             self._prelude.append(lambda tx, _: tx.set_attempt(self.run, 0))

@@ -489,8 +489,8 @@ class Handled:
 
     def _got_further(self) -> None:
         """Count the handler's attempts anew: it has come to a step that it had not come to before (I04)."""
-        if self._record.attempt:
-            self._record.attempt = 0
+        if self._record.attempt and self._execution is not None:
+            self._record.attempt = self._execution.attempt = 0
             if self._chain is not None:
                 self._chain.attempts_anew()
             self._prelude.append(lambda tx, _: tx.set_attempt(self.run, 0))

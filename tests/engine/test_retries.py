@@ -337,6 +337,27 @@ class TestHandlers:
         assert (await run_one(path, app)).output == "through"
         assert raised == dict.fromkeys(range(4), 2)
 
+    async def test_the_handler_sees_its_attempts_count_anew_live_as_replayed(self, path: pathlib.Path) -> None:
+        app = ig.App("shop")
+        seen: list[int] = []
+        fails = Flaky(2)
+
+        def body(ctx: ig.Context) -> int:
+            return ctx.attempt  # the step's
+
+        @app.function("f", trigger="go", retries=3, backoff=1)
+        async def f(ctx: ig.Context) -> ig.Flow:
+            seen.append(ctx.attempt)
+            fails()
+            step = yield ctx.step.run("s", body, ctx)
+            seen.append(ctx.attempt)
+            yield ctx.step.sleep("nap", 1)  # here the run leaves memory: what comes before it is replayed
+            seen.append(ctx.attempt)
+            yield ig.Done(step)
+
+        one = await run_one(path, app)
+        assert (one.status, one.output, seen) == ("completed", 0, [0, 1, 2, 0, 0, 0, 0])
+
     async def test_non_retriable_error_fails_the_run_at_once(self, path: pathlib.Path) -> None:
         app = ig.App("shop")
         attempts = []
