@@ -95,6 +95,6 @@ async def eventually(condition: Any) -> None:
     """Wait until `condition()` holds: for what another thread or task is about to do."""
     with anyio.fail_after(PATIENCE_S):
         held = 0
-        while held < 3:  # a few looks in a row: between two runs an engine is idle for a moment
+        while held < 3:  # a few looks in a row: an engine is idle for a moment before its clock jumps to where its sleeping runs go on
             held = held + 1 if condition() else 0
             await anyio.sleep(0.001)
