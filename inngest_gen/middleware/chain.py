@@ -13,6 +13,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import CoroutineType
 from typing import Any, Final
 
 from inngest_gen import jsonvalue
@@ -217,7 +218,7 @@ class Chain:
     async def _asked(self, hook: Callable[..., Any], value: Any, cls: type) -> Any:
         try:
             changed = hook(value)
-            if inspect.isawaitable(changed):
+            if changed.__class__ is not cls and inspect.isawaitable(changed):
                 changed = await changed
         except InngestGenError:
             raise
@@ -260,7 +261,7 @@ class _Wrapping:
 
     async def __call__(self) -> Any:
         result = self._hook(self._what, self._next)
-        if not inspect.isawaitable(result):
+        if result.__class__ is not CoroutineType and not inspect.isawaitable(result):
             raise MisuseError(f"{_name(self._hook)} is to be an `async def` that awaits next()")
         try:
             return await result

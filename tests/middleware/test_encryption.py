@@ -38,9 +38,9 @@ class Card(pydantic.BaseModel):
     number: str
 
 
-def shop(encryption: Any, *outside: Any) -> ig.App:
+def shop(encryption: Any, **settings: Any) -> ig.App:
     """An app that has a secret in everything that can carry one."""
-    app = ig.App("shop", middleware=[*outside, encryption], retries=0)
+    app = ig.App("shop", middleware=[encryption], retries=0, **settings)
 
     def charge(number: str) -> Card:
         return Card(number=f"{number} charged")

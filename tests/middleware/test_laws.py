@@ -66,6 +66,9 @@ class Hooked(Shell):
         stack = Stack.declared(self.middleware, ig.Registration(app_id="test"), logging.getLogger("test"))
         self.function.options = dataclasses.replace(self.function.options, middleware=stack)
 
+    def _chain(self) -> Any:
+        return self.function.chain()
+
     def begin(self, *, attempt: int = 0) -> Execution:
         record = self.record
         planned: dict[int, Planned] | None = dict(record.planned) if self.strict else None
@@ -75,7 +78,7 @@ class Hooked(Shell):
             prior_defers=record.prior(),
             strict=self.strict,
             planned=planned,
-            chain=self.function.chain(),
+            chain=self._chain(),
             first=not record.steps,
         )
         return self.execution
@@ -114,6 +117,40 @@ async def test_a_run_through_hooks_is_the_run_without(handler: Handler, seed: in
     assert comparable(await hooked.run(stop=stops(gaps))) == comparable(end)
     assert recorded(hooked) == recorded(plain)
     assert comparable(await hooked.replay()) == comparable(end)
+
+
+async def test_a_muted_chain_changes_values_as_ever_and_tells_nobody() -> None:
+    told: list[str] = []
+
+    class Adds(ig.Middleware):
+        async def wrap_step(self, step: ig.StepInfo, next: ig.Next) -> Any:
+            return await next() + 1
+
+        async def wrap_function(self, run: ig.RunInfo, next: ig.Next) -> Any:
+            return [await next()]
+
+        def on_run_start(self, run: ig.RunInfo) -> None:
+            told.append("start")
+
+        def on_memoization_end(self, run: ig.RunInfo) -> None:
+            told.append("end")
+
+        def on_run_complete(self, run: ig.RunInfo, output: Any) -> None:
+            told.append("complete")
+
+    class Muted(Hooked):
+        middleware = (Adds,)
+
+        def _chain(self) -> Any:
+            chain = self.function.chain()
+            chain.mute()
+            return chain
+
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        yield ig.Done((yield ctx.step.run("a", int)))
+
+    assert (await Muted(handler).run()).value == [1]
+    assert told == []
 
 
 class Local:
