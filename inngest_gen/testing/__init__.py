@@ -8,17 +8,34 @@ if TYPE_CHECKING:
     from inngest_gen.errors import RunStuck, ServerError
     from inngest_gen.testing.determinism import Determinism, check_determinism
     from inngest_gen.testing.engine import START, MemoryEngine
-    from inngest_gen.testing.failures import CheckFailed, HeldOverYield, KillMismatch, NotUsed, ReplayMismatch, RunFailed, Stuck
+    from inngest_gen.testing.failures import (
+        CheckFailed,
+        HeldOverYield,
+        KillMismatch,
+        NotUsed,
+        ReplayMismatch,
+        RunFailed,
+        SimulationFailed,
+        Stuck,
+    )
     from inngest_gen.testing.given import at
     from inngest_gen.testing.killing import KillPoints, kill_points
+    from inngest_gen.testing.plan import Fault, Plan
     from inngest_gen.testing.playing import SLEEP, WAIT, Playing
     from inngest_gen.testing.result import DeferResult, Defers, Result, StepResult, Steps
     from inngest_gen.testing.running import execute_step, run
     from inngest_gen.testing.server.run import Call, DeferEntry, ServerRun, StepEntry
     from inngest_gen.testing.server.server import Server
+    from inngest_gen.testing.simulation import Simulated, Simulation, Simulations
     from inngest_gen.testing.standins import NEVER, REAL, RECORD_ONLY, attempts, lasting
 
 _LAZY = {
+    "SimulationFailed": "inngest_gen.testing.failures",
+    "Fault": "inngest_gen.testing.plan",
+    "Plan": "inngest_gen.testing.plan",
+    "Simulations": "inngest_gen.testing.simulation",
+    "Simulated": "inngest_gen.testing.simulation",
+    "Simulation": "inngest_gen.testing.simulation",
     "KillMismatch": "inngest_gen.testing.failures",
     "KillPoints": "inngest_gen.testing.killing",
     "kill_points": "inngest_gen.testing.killing",
@@ -81,11 +98,13 @@ __all__ = [
     "DeferResult",
     "Defers",
     "Determinism",
+    "Fault",
     "HeldOverYield",
     "KillMismatch",
     "KillPoints",
     "MemoryEngine",
     "NotUsed",
+    "Plan",
     "Playing",
     "ReplayMismatch",
     "Result",
@@ -94,6 +113,10 @@ __all__ = [
     "Server",
     "ServerError",
     "ServerRun",
+    "Simulated",
+    "Simulation",
+    "SimulationFailed",
+    "Simulations",
     "StepEntry",
     "StepResult",
     "Steps",

@@ -139,4 +139,4 @@ def _compare(own: Function, live: Stop, again: Stop, when: str) -> None:
 
 
 def _ending(result: Result) -> str:
-    return f"{result.status} {result.recording.output!r} {result.error}"
+    return f"{result.status} {result.output if result.status == 'completed' else None!r} {result.error}"

@@ -9,8 +9,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -38,7 +37,8 @@ from inngest_gen.testing.handled import Handled
 from inngest_gen.testing.memory import Cut, MemoryStore
 from inngest_gen.testing.orders import Outcomes
 from inngest_gen.testing.playing import Playing
-from inngest_gen.testing.result import Recorded, Result, results
+from inngest_gen.testing.result import Result, results
+from inngest_gen.testing.snapshot import Snapshot
 from inngest_gen.testing.standins import Functions, StandIns, Steps
 from inngest_gen.testing.stops import Stop
 from inngest_gen.testing.witness import Witness, witnesses
@@ -100,6 +100,7 @@ class MemoryEngine:
         self._wanted: list[Event] = [event for event in events if isinstance(event, Event)]
         self._counted = 0
         self._happened = 0
+        self._happening = False
         self._watching: list[Callable[[Handled, Op], None]] = []
         self.played: set[int] = set()
         """Runs that the test itself began: nothing stands in for them."""
@@ -185,8 +186,16 @@ class MemoryEngine:
     def send_from_thread(self, events: Sequence[Event]) -> list[str]:
         """Send events from any thread; gives their ids."""
         sent = [checked_event(event) for event in events]
-        effects = self.write(lambda tx: self.store.transitions.receive(tx, sent))
+        effects = self.write(
+            lambda tx: self.store.transitions.receive(tx, sent), f"the event {' and '.join(event.name for event in events)}"
+        )
         ids = [one.id for one in effects.result]
+        if self.director.duplicates(f"the event {events[0].name}"):
+            again = [
+                checked_event(Event(event.name, event.data, id=id, ts=event.ts, meta=event.meta))
+                for event, id in zip(events, ids, strict=True)
+            ]
+            self.write(lambda tx: self.store.transitions.receive(tx, again), "an event a second time")
         attempt = current_attempt.get()
         if attempt is not None:
             run = self.store.tables.run_by_id(attempt.run_id)
@@ -196,7 +205,7 @@ class MemoryEngine:
     async def note(self, run_id: str, text: str) -> None:
         """Note something in the timeline of a run, as `ig.Engine` does: the score of a scorer. Raises RunNotFound."""
         if run_id != PARENT:
-            self.write(lambda tx: self.store.transitions.note(tx, run_id, text))
+            self.write(lambda tx: self.store.transitions.note(tx, run_id, text), "a note")
 
     def play(self, function: Function, event: Any = None) -> Playing:
         """Queue a run of one function, whatever its triggers: the run's `finish` and `run_until` move it, as does `settle`.
@@ -231,7 +240,7 @@ class MemoryEngine:
             record = Record(run=run, id=run_id, function=function.slug, kind=kind, origin=seq, parent=None, parent_hash=None, event=whole)
             return Effects(run, [Queued(record, None)])
 
-        number: int = self.write(change).result
+        number: int = self.write(change, f"the event {event.name}").result
         return number
 
     async def settle(self, until: Duration | datetime | None = None) -> None:
@@ -244,32 +253,21 @@ class MemoryEngine:
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run, as `ig.Engine` does. Raises RunNotFound."""
-        self.write(lambda tx: self.store.transitions.cancel(tx, run_id))
+        self.write(lambda tx: self.store.transitions.cancel(tx, run_id), "a cancellation")
         await self._let_leave()
 
     async def retry(self, run_id: str) -> None:
         """Let a failed or blocked run go on, as `ig.Engine` does. Raises RunNotFound, EngineError for a run in another state."""
-        self.write(lambda tx: self.store.transitions.retry(tx, run_id))
+        self.write(lambda tx: self.store.transitions.retry(tx, run_id), "a retry")
 
     def results(self) -> dict[str, Result]:
         """Give what each run has done so far, by run id, in the order in which they were made."""
         numbers = self.store.run_numbers()
         runs = [run for id in numbers if (run := self.store.reader.get(id)) is not None]
         under_way = {run: handled.under_way() for run, handled in self._live.items()}
-        made = results(runs, numbers, self.asked, under_way, self.sent, self.logged, self._recordings(numbers))
+        made = results(runs, numbers, self.asked, under_way, self.sent, self.logged, Snapshot(self.store.serialized(), self.functions))
         self._witness.results = made
         return made
-
-    def _recordings(self, numbers: Mapping[str, int]) -> dict[str, Recorded]:
-        found: dict[str, Recorded] = {}
-        for id in numbers:
-            recording = self.store.reader.recording(id)
-            assert recording is not None
-            function = self.functions.get(recording.function)
-            if function is not None:
-                recording = replace(recording, app=function.app.id, max_attempts=function.options.retries + 1)
-            found[id] = replace(recording, made_by="inngest_gen's test kit", code=None), function
-        return found
 
     def run_id(self, run: int) -> str:
         """Give the id of the run with a number."""
@@ -300,11 +298,15 @@ class MemoryEngine:
                 f"after {self.max_happenings:,} happenings it still goes on, and it is {self.time:%Y-%m-%d %H:%M} there: a function that starts"
                 " itself again, or a loop that sleeps? Give settle(until=...) an end, or raise max_happenings"
             )
+        self._happening = True
         try:
             return await self._happen(limit)
         except Cut:
+            self._happening = False
             await self.kill()
             return True
+        finally:
+            self._happening = False
 
     async def _happen(self, limit: float | None) -> bool:
         await self._let_leave()
@@ -341,7 +343,7 @@ class MemoryEngine:
             heapq.heappop(self._later)[2]()
         else:
             runs = list(dict.fromkeys(run for _, run in sorted(one for one in self.store.tables.timers() if one[0] <= now)))
-            self.write(lambda tx: self.store.transitions.fire(tx, runs))
+            self.write(lambda tx: self.store.transitions.fire(tx, runs), "that a time has come")
 
     def _send_wanted(self) -> bool:
         """Send one of the given events that a step waits for."""
@@ -365,7 +367,7 @@ class MemoryEngine:
         self._bodies.clear()
         self._later.clear()
         self.store.go_on()
-        self.write(self.store.transitions.open)
+        self.write(self.store.transitions.open, "nothing")
 
     async def _let_leave(self) -> None:
         while self._leaving:
@@ -373,9 +375,12 @@ class MemoryEngine:
 
     # What handled runs call.
 
-    def write(self, change: Callable[[Tables], Effects]) -> Effects:
-        """Make a change, and act on what follows from it."""
-        effects = self.store.change(change)
+    def write(self, change: Callable[[Tables], Effects], what: str) -> Effects:
+        """Make a change, and act on what follows from it. `what` says what is written."""
+        effects = self.store.change(change, what)
+        if self._happening and self.director.kills(what):
+            self.store.is_cut = True
+            raise Cut
         for effect in effects.then:
             match effect:
                 case Queued(record, _):
@@ -386,6 +391,8 @@ class MemoryEngine:
                     handled = self._live.get(run)
                     if handled is not None and handled.execution is not None:
                         handled.deliver(hash, memo)
+                        if self.director.duplicates("the end of a wait"):
+                            handled.deliver(hash, memo)
                         self.wants_drive(handled)
                     else:
                         self._take_up(run)

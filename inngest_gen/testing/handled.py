@@ -169,7 +169,7 @@ class Handled:
         self._max_attempts = function.options.retries + 1
         now = engine.now()
         if record.codes is None:
-            self._write(lambda tx, _: tx.started(record.run, now, ""))
+            self._write(lambda tx, _: tx.started(record.run, now, ""), f"that {record.function} has begun")
         try:
             self._attempt = record.attempt
             self._results = len(record.memos)
@@ -286,7 +286,7 @@ class Handled:
             transitions.keep_lazy(tx, self.run, lazy)
             transitions.suspend(tx, self.run, waiting & self._record.waiting, effects)
 
-        self._write(suspend)
+        self._write(suspend, f"that {self._record.function} waits")
 
     # Steps.
 
@@ -329,7 +329,7 @@ class Handled:
                 tx.log(self.run, self._engine.now(), "plan", op.hash, op.position, info_of(op), None)
                 change(tx, effects)
 
-        self._write(plan)
+        self._write(plan, f"that {op.step.id!r} waits")
 
     def _send(self, op: Op, change: Change) -> None:
         def send(tx: Tables, effects: Effects) -> None:
@@ -337,7 +337,7 @@ class Handled:
                 change(tx, effects)
                 tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info_of(op), dumps(effects.result))
 
-        effects = self._write(send)
+        effects = self._write(send, f"the result of {op.step.id!r}")
         if isinstance(op.step, SendEvent) and (self._chain is None or not self._chain.sends):
             self._engine.note_sent(self.run, op.step.events, effects.result)
         self._settled(op.hash, Memo(effects.result))
@@ -390,12 +390,16 @@ class Handled:
             takes = limit
         else:
             outcome = await self._outcome(op, leaf, number, execution)
+        if engine.director.loses(op.step.id):
+            engine.has_body(self, op)
+            return
+        takes += engine.director.slow(op.step.id)
         engine.later(engine.time_left(self.run, op.hash, number, takes), lambda: self._came(op, outcome, started, number))
 
     async def _outcome(self, op: Op, leaf: Any, number: int, execution: Execution) -> Outcome:
         engine = self._engine
-        crash = engine.director.crash(op.step.id, number)
-        if crash is not None and not crash.after:
+        crash = engine.director.crash(op.step.id, last=number + 1 >= self._max_attempts) if isinstance(op.step, BODIED) else None
+        if crash == "before":
             return bodies.crashed(op.step)
         known = engine.outcomes
         key = (self._record.function, engine.store.nth(self.run), op.hash, number) if known is not None else None
@@ -438,7 +442,7 @@ class Handled:
             tx.log(self.run, self._engine.now(), "result", op.hash, op.position, entry, outcome.data)
             self._engine.store.transitions.keep_lazy(tx, self.run, lazy)
 
-        self._write(change)
+        self._write(change, f"the result of {op.step.id!r}")
         self._settled(op.hash, Memo(jsonvalue.decode(outcome.data)))
 
     def _failed_attempt(self, op: Op, outcome: Outcome, failure: Failure, started: float, number: int) -> None:
@@ -461,7 +465,7 @@ class Handled:
 
         self._record.waiting.add(hash)
         self._in_flight.discard(hash)
-        self._write(change)
+        self._write(change, f"a failed attempt of {op.step.id!r}")
         if not self._in_flight and self._execution is not None:
             self._suspend(self._execution)
 
@@ -476,7 +480,7 @@ class Handled:
             tx.log(self.run, now, "error", op.hash, op.position, entry, data)
             self._engine.store.transitions.keep_lazy(tx, self.run, lazy)
 
-        self._write(change)
+        self._write(change, f"the failure of {op.step.id!r}")
         self._settled(op.hash, Memo(None, failure.error()))
 
     def _next_attempt(self, number: int, key: str, now: float, retry_in: float | None, retry_at: float | None) -> float:
@@ -506,7 +510,7 @@ class Handled:
             tx.end_pause(self.run, op.hash)
             tx.log(self.run, self._engine.now(), "abandoned", op.hash, op.position, info_of(op), None)
 
-        self._write(change)
+        self._write(change, f"that {op.step.id!r} lost its race")
 
     # The end.
 
@@ -525,7 +529,10 @@ class Handled:
                 self._handler_failed(error, final=final)
             case Diverged(error):
                 failure = Failure.of(error, no_retry=True)
-                self._write(lambda tx, effects: self._engine.store.transitions.block(tx, self.run, failure, effects))
+                self._write(
+                    lambda tx, effects: self._engine.store.transitions.block(tx, self.run, failure, effects),
+                    f"that {self._record.function} is blocked",
+                )
                 self.over = True
 
     def _handler_failed(self, error: BaseException, *, final: bool) -> None:
@@ -559,7 +566,7 @@ class Handled:
                 tx.suspend(run)
                 effects.then.append(Paused(due, run))
 
-        self._write(change)
+        self._write(change, f"a failed attempt of {self._record.function}")
         self.over = True
 
     def _finish(
@@ -574,7 +581,7 @@ class Handled:
             transitions.end(tx, self._record, status, output, failure, effects)
 
         self.over = True
-        self._write(change)
+        self._write(change, f"the end of {self._record.function}")
 
     def _drain(self) -> list[LazyOp]:
         lazy, self._lazy = self._lazy, []
@@ -583,9 +590,11 @@ class Handled:
     def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
         """Keep as dropped, in the timeline, what was deferred and cannot be sent any more: the run was cancelled."""
         if lazy and self.over and not self._engine.store.is_cut:
-            self._write(lambda tx, _: self._engine.store.transitions.keep_lazy(tx, self.run, lazy))
+            self._write(
+                lambda tx, _: self._engine.store.transitions.keep_lazy(tx, self.run, lazy), f"what {self._record.function} has dropped"
+            )
 
-    def _write(self, change: Change) -> Effects:
+    def _write(self, change: Change, what: str) -> Effects:
         prelude, self._prelude = self._prelude, []
 
         def whole(tx: Tables) -> Effects:
@@ -595,7 +604,7 @@ class Handled:
             change(tx, effects)
             return effects
 
-        return self._engine.write(whole)
+        return self._engine.write(whole, what)
 
 
 def _is_generator(function: Function) -> bool:

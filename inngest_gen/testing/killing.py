@@ -91,7 +91,7 @@ def _ends(result: Result) -> Ends:
             name = f"{run.function_id} #{number}"
         found[name] = {
             "status": run.status,
-            "output": _masked(run.recording.output),
+            "output": _masked(run.output if run.status == "completed" else None),
             "error": None if run.error is None else f"{run.error.name}: {run.error.message}",
             "steps": {
                 f"{one.id}:{one.index} {one.path}": [one.status, _masked(one.result)] for one in run.steps if one.status != "abandoned"
@@ -103,8 +103,7 @@ def _ends(result: Result) -> Ends:
 
 def _masked(value: Any) -> str:
     """Give a value as text, without ids: they are others where something is sent once more."""
-    text = value.decode() if isinstance(value, bytes) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    return _ULID.sub("ID", text)
+    return _ULID.sub("ID", orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
 
 
 def _compare(engine: MemoryEngine, name: str, words: str, whole: Ends, cut: Ends) -> None:

@@ -8,9 +8,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
-
-import orjson
 
 from inngest_gen.app.function import Function
 from inngest_gen.clock import Clock
@@ -20,11 +17,6 @@ from inngest_gen.engine.store.schema import MIGRATIONS
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.transitions import Effects, Transitions
 from inngest_gen.options.trigger import Cron
-
-_WORDS: Final = {
-    "plan": "that {} waits", "attempt": "a failed attempt of {}", "result": "the result of {}", "error": "the failure of {}",
-    "abandoned": "that {} lost its race", "handler": "a failed attempt of the handler", "defer": "the defer {}", "abort": "the abort of {}",
-}  # fmt: skip
 
 
 class Cut(BaseException):
@@ -53,10 +45,9 @@ class MemoryStore:
         self.is_cut: bool = False
         self.told: list[str] | None = None
         """What each change wrote, in words; None: nobody wants to know."""
-        self._before = 0, 0
 
-    def change(self, change: Callable[[Tables], Effects]) -> Effects:
-        """Make a change. Raises what it raises, having changed nothing, and Cut once the process has ended."""
+    def change(self, change: Callable[[Tables], Effects], what: str) -> Effects:
+        """Make a change that writes `what`. Raises what it raises, having changed nothing, and Cut once the process has ended."""
         with self._lock:
             if self.is_cut:
                 raise Cut
@@ -69,7 +60,7 @@ class MemoryStore:
                 raise
             self.writes += 1
             if self.told is not None:
-                self.told.append(self._last_change())
+                self.told.append(what)
             if self.writes == self.cut_after:
                 self.is_cut = True
                 raise Cut
@@ -79,22 +70,6 @@ class MemoryStore:
         """Begin the next process."""
         self.is_cut = False
         self.cut_after = None
-
-    def _last_change(self) -> str:
-        """Say in words what a change has written: the last entry of the log, an end, a wait."""
-        seq, kind, info, hash = self._connection.execute(
-            "SELECT seq, kind, info, hash FROM log UNION ALL SELECT 0, '', NULL, NULL ORDER BY seq DESC LIMIT 1"
-        ).fetchone()
-        ended = [row[0] for row in self._connection.execute("SELECT function FROM runs WHERE ended IS NOT NULL ORDER BY ended, run")]
-        before, self._before = self._before, (seq, len(ended))
-        if len(ended) > before[1]:
-            return f"the end of {ended[-1]}"
-        if seq == before[0]:
-            return "that a run waits" if seq else "that a run has begun"
-        if info is None or "id" not in (told := orjson.loads(info)):
-            found = self._connection.execute("SELECT info FROM log WHERE hash = ? AND info IS NOT NULL LIMIT 1", (hash,)).fetchone()
-            told = {} if found is None else orjson.loads(found[0])
-        return _WORDS.get(kind, f"{kind} of {{}}").format(repr(told.get("id", "a run")))
 
     def defers(self, run: int) -> dict[str, tuple[str, bytes | None]]:
         """Give the id and the data of each defer of a run, by hash."""
@@ -111,6 +86,10 @@ class MemoryStore:
     def run_numbers(self) -> dict[str, int]:
         """Give the numbers of all runs by their ids, in the order of their creation."""
         return dict(self._connection.execute("SELECT id, run FROM runs ORDER BY run").fetchall())
+
+    def serialized(self) -> bytes:
+        """Give the tables as they are now."""
+        return self._connection.serialize()
 
     def close(self) -> None:
         """Forget everything."""

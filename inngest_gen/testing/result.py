@@ -8,15 +8,11 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, SupportsIndex, TypeVar, overload
 
-import orjson
-
-from inngest_gen.app.function import Function
 from inngest_gen.driver.turn import Op
-from inngest_gen.engine.codes import code_of
 from inngest_gen.engine.run import AttemptRecord, DeferRecord, Note, Run, StepRecord
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
@@ -24,6 +20,7 @@ from inngest_gen.intents.step import Invoke, SendEvent, Step
 from inngest_gen.intents.step import Run as RunStep
 from inngest_gen.recording.recording import Recording
 from inngest_gen.testing.failures import RunFailed, is_found
+from inngest_gen.testing.snapshot import Snapshot
 from inngest_gen.testing.timeline import draw
 
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
@@ -181,10 +178,6 @@ class Defers(_ById[DeferResult]):
     _what = "defer"
 
 
-Recorded = tuple[Recording, Function | None]
-"""A recording without its code's fingerprints, which take long, and the function whose they are."""
-
-
 class Result:
     """What a run did.
 
@@ -200,7 +193,7 @@ class Result:
         events: Iterable[Event],
         logs: Sequence[logging.LogRecord],
         runs: dict[str, Result],
-        recorded: Recorded,
+        snapshot: Snapshot,
     ) -> None:
         self.run_id: str = run.id
         self.function_id: str = run.function_id
@@ -220,7 +213,7 @@ class Result:
         self._output = run.output
         self._defers = run.defers
         self._all = runs
-        self._recorded = recorded
+        self._snapshot = snapshot
 
     @property
     def output(self) -> Any:
@@ -241,11 +234,7 @@ class Result:
     @property
     def recording(self) -> Recording:
         """The run as a recording, which the debugger opens: what `inngest-gen runs export` gives of a run of the embedded engine."""
-        recording, function = self._recorded
-        if function is None:
-            return recording
-        codes = code_of(function)
-        return replace(recording, code=orjson.loads(codes) if codes else None)
+        return self._snapshot.recording(self.run_id)
 
     @property
     def runs(self) -> list[Result]:
@@ -295,7 +284,7 @@ def results(
     under_way: Mapping[int, Sequence[Op]],
     sent: Sequence[tuple[int | None, Event]],
     logs: Sequence[logging.LogRecord],
-    recordings: Mapping[str, Recorded],
+    snapshot: Snapshot,
 ) -> dict[str, Result]:
     """Make the results of all runs of a test, by run id. `under_way` are the steps that were asked for, by run: some are not recorded yet."""
     found: dict[str, Result] = {}
@@ -306,5 +295,5 @@ def results(
         steps += [StepResult.running(op) for op in under_way.get(number, ()) if op.hash not in known]
         events = [event for of, event in sent if of == number]
         logged = [record for record in logs if record.__dict__.get("run_id") == run.id]
-        found[run.id] = Result(run, steps, events, logged, found, recordings[run.id])
+        found[run.id] = Result(run, steps, events, logged, found, snapshot)
     return found

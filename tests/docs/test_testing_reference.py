@@ -15,9 +15,14 @@ from tests.docs.page import ROOT, Page
 from tests.docs.test_reference import attributes, spelled
 
 PAGE = Page.read(ROOT / "docs" / "reference" / "testing.md")
-OWNERS: dict[str, type] = {"engine": testing.MemoryEngine, "playing": testing.Playing}
+OWNERS: dict[str, type] = {
+    "engine": testing.MemoryEngine,
+    "playing": testing.Playing,
+    "simulation": testing.Simulation,
+    "simulated": testing.Simulated,
+}
 # What the kit's own parts call on it is public to them, not to users.
-FOR_USERS = {"send", "play", "settle", "cancel", "retry", "results", "run_until", "finish"}
+FOR_USERS = {"send", "play", "settle", "cancel", "retry", "results", "run_until", "finish", "run", "engine"}
 
 
 def own_names() -> set[str]:
@@ -65,7 +70,16 @@ def test_signature_is_the_one_in_the_code(name: str) -> None:
 
 @pytest.mark.parametrize(
     "cls",
-    [testing.Result, testing.StepResult, testing.DeferResult, testing.Playing, testing.Determinism, testing.KillPoints],
+    [
+        testing.Result,
+        testing.StepResult,
+        testing.DeferResult,
+        testing.Playing,
+        testing.Determinism,
+        testing.KillPoints,
+        testing.Simulated,
+        testing.Simulations,
+    ],
     ids=lambda cls: cls.__name__,
 )
 def test_every_attribute_is_told(cls: Any) -> None:

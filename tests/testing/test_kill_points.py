@@ -60,7 +60,7 @@ async def test_a_sound_run_ends_alike_wherever_it_is_cut() -> None:
     report = await testing.kill_points(all_there_is, {}, events=[testing.at("2h", ig.Event("answer", {"ok": True}))])
     assert report.result.output == ["up", 9, True, 1, "b"]
     assert len(report.points) > 20
-    assert report.points[:3] == ("its event was taken in", "that a run has begun", "the defer 'first'")
+    assert report.points[:3] == ("its event was taken in", "that killed-all-there-is has begun", "a failed attempt of 'flaky'")
     assert report.points[-1] == "the end of killed-note"
 
 
