@@ -143,7 +143,8 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         """Say whether a line of this level is written now."""
-        if self._execution.replaying and current_attempt.get() is None:
+        execution = self._execution
+        if execution.replaying and not execution.shows_repeats and current_attempt.get() is None:
             return False
         return super().isEnabledFor(level)
 

@@ -12,12 +12,11 @@ from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.codecs import Schema
-from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.execution import Enter, Execution
 from inngest_gen.driver.history import MemoOf
 from inngest_gen.driver.hooked import Beginning, HookedExecution
 from inngest_gen.driver.turn import Planned
 from inngest_gen.errors import ConfigError
-from inngest_gen.intents.using import Using
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.middleware.info import RunInfo
 from inngest_gen.middleware.stack import Stack
@@ -89,13 +88,17 @@ class Function:
         data: Any = None,
         chain: Chain | None = None,
         first: bool = False,
-        enter: Callable[[Using], Coroutine[Any, Any, Any]] | None = None,
+        enter: Enter | None = None,
+        logger: logging.Logger | None = None,
     ) -> Execution:
         """Make the execution of one call. `data` is what the handler sees as `ctx.data`, from `receive`; `enter` enters what `ctx.using` names.
+
+        A `logger` of the shell's own gets what the run logs, instead of the app's, repeats included.
 
         With the `chain` of this request (from `chain`) the execution calls its hooks and receives the data itself, in its first turn: `data` is then
         not looked at. `first` tells the hooks that the run begins with this request.
         """
+        log = logger or self.app.logger
         options: dict[str, Any] = {
             "run_id": call.run_id,
             "memos": memos,
@@ -104,22 +107,23 @@ class Function:
             "strict": strict,
             "planned": planned,
             "on_misuse": self.app.defer_errors,
-            "log": self.app.logger,
+            "log": log,
+            "shows_repeats": logger is not None,
             "enter": enter,
         }
         if chain is None:
             execution = Execution(**options)
-            execution.start(self._called(call, execution, data))
+            execution.start(self._called(call, execution, data, log))
             return execution
         hooked = HookedExecution(chain, **options)
-        hooked.begin_with(self._beginning(call, hooked, chain, first=first))
+        hooked.begin_with(self._beginning(call, hooked, chain, log, first=first))
         return hooked
 
     def chain(self) -> Chain | None:
         """Make the middleware of one request; None where none is declared."""
         return self.options.middleware.chain()
 
-    def _beginning(self, call: CallRequest, execution: Execution, chain: Chain, *, first: bool) -> Beginning:
+    def _beginning(self, call: CallRequest, execution: Execution, chain: Chain, log: logging.Logger, *, first: bool) -> Beginning:
         run = RunInfo(
             app_id=self.app.id,
             function_id=self.id,
@@ -137,14 +141,14 @@ class Function:
             call = await chain.receive(call, run)
 
         async def make() -> object:
-            return self._called(call, execution, await self.receive(call.events[0].data))
+            return self._called(call, execution, await self.receive(call.events[0].data), log)
 
         return Beginning(receive=receive, make=make, first=first)
 
-    def _called(self, call: CallRequest, execution: Execution, data: Any) -> object:
+    def _called(self, call: CallRequest, execution: Execution, data: Any, log: logging.Logger) -> object:
         """Call the handler with its context."""
         step = StepTools(execution.made, self.app.slug_of)
-        return self.handler(self._context(call, execution, step, data, self.app.logger))
+        return self.handler(self._context(call, execution, step, data, log))
 
     def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
         return Context(call, execution, step, data, logger)

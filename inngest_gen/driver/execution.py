@@ -36,6 +36,7 @@ from inngest_gen.driver.flow import (
 from inngest_gen.driver.history import History, Left, MemoOf
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
 from inngest_gen.driver.results import decoded
+from inngest_gen.driver.standing import Halted, Standing, stand
 from inngest_gen.driver.trampoline import Finalizer, bounce
 from inngest_gen.driver.tree import Tree
 from inngest_gen.driver.turn import Diverged, Ended, Op, Planned, Raised, Returned, Turn
@@ -68,6 +69,10 @@ _CHECK_EVERY = 128
 _UNLIMITED = 1 << 62
 _NO_MEMO: Any = object()
 _NO_MEMOS: dict[str, Any] = {}
+
+Enter = Callable[[Using], Coroutine[Any, Any, Any]]
+"""Enters what `ctx.using` names, and gives what the yield gives."""
+
 _SOME_SCOPE = "cancel scope or task group"
 
 
@@ -92,9 +97,12 @@ class Execution:
         planned: Mapping[int, Planned] | None = None,
         on_misuse: OnMisuse = "log",
         log: logging.Logger | None = None,
-        enter: Callable[[Using], Coroutine[Any, Any, Any]] | None = None,
+        enter: Enter | None = None,
+        shows_repeats: bool = False,
     ) -> None:
         self.run_id: str = run_id
+        self.shows_repeats: bool = shows_repeats
+        """Whether what is logged at places that the handler has passed before is written all the same."""
         self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
         self.attempt: int = 0
         """The handler's attempt, as its context shows it. A shell that counts anew after progress says so here."""
@@ -103,6 +111,8 @@ class Execution:
         """Whether all of it has been passed before, also what the record doesn't tell: set where a replay is only looked at."""
         self.position: int = 0
         """How many steps have been yielded."""
+        self._others: int = 0
+        """How many other intents have come."""
         self._history = History({} if memos is None else memos, strict=strict, planned=planned or {}, memo_of=memo_of)
         self._tree = Tree(self._history, self.lazy)
         self.made: list[Step[Any]] = self._tree.made
@@ -123,6 +133,7 @@ class Execution:
         self._root: FlowNode | None = None
         self._plain: Coroutine[Any, Any, Any] | None = None
         self._flows: dict[int, FlowNode] = {}
+        self._begun = 0
         self._stack: AsyncExitStack | None = None
         self.entered: list[Any] = []
         """What entering each resource of `ctx.using` gave, in order."""
@@ -133,6 +144,9 @@ class Execution:
         """Errors thrown into the handler: their tracebacks hold frames, so they are cleared when the run is dropped."""
         self._was_woken = False
         self._paused = False
+        self._in_scope = False
+        self._halted: Halted | None = None
+        """Where a budget ran out; never set without a budget, so that nothing is held longer than needed."""
         self._mark_now: Callable[[], object] = _unmarked
         self._mark: object = None
 
@@ -155,7 +169,10 @@ class Execution:
         return self.repeats or (not self._live and self._history.passed(self.position))
 
     async def turn(self, budget: int = _UNLIMITED) -> Turn:
-        """Drive the handler until it ends or nothing more is memoized, at most `budget` yields. Must be awaited in one and the same task."""
+        """Drive the handler until it ends or nothing more is memoized, at most `budget` intents: what is yielded, and a group's steps and groups.
+
+        Must be awaited in one and the same task; after a pause any task may go on, unless the handler holds a cancel scope there.
+        """
         turn = Turn()
         await bounce(self._turn(turn, budget), self.context, self._finalizer, self._woken)
         return turn
@@ -181,6 +198,10 @@ class Execution:
     def lost(self) -> frozenset[str]:
         """Give the hashes of the steps that lost a race, in this process or in the record."""
         return self._history.lost()
+
+    def is_unused(self, hash: str) -> bool:
+        """Say whether the record holds an outcome of a step which was not delivered yet."""
+        return hash in self._history.memos
 
     def unused(self) -> list[str]:
         """List the hashes of recorded steps that the handler did not ask for."""
@@ -226,6 +247,7 @@ class Execution:
         for error in self._thrown:
             forget_frames(error)
         self._thrown.clear()
+        self._halted = None
         self._flows.clear()
         self._tree.clear()
         self._moved.clear()
@@ -233,26 +255,35 @@ class Execution:
         self.entered.clear()
         self._history.memos.clear()
 
+    @property
+    def in_scope(self) -> bool:
+        """Whether the last turn paused where the handler holds a cancel scope of its own: it must not be dropped there."""
+        return self._in_scope
+
+    def standing(self) -> Standing:
+        """Tell where it stands: for a debugger, between turns."""
+        return stand(self._root, self._halted, self._tree.ready)
+
     # The turn.
 
     async def _turn(self, turn: Turn, budget: int) -> None:
-        if not self._paused:
-            # After a pause the handler may hold a scope which it is about to leave: then the mark from before counts.
-            if self._mark_now is _unmarked:
+        if not self._in_scope:  # else the handler is about to leave that scope, and the mark from before counts
+            if self._paused or self._mark_now is _unmarked:  # after a pause another task may go on
                 self._mark_now = scope_marker()
             self._mark = self._mark_now()
         if self._plain is not None:
             await self._run_plain(self._plain)
-        left = budget
+        before = self.position + self._others
         try:
-            left, turn.paused = await self._drive(budget)
+            turn.paused = await self._drive(budget)
             if not turn.paused and self.lazy.unsettled:
                 await self._settle_lazy()
         except Left as stop:
             self.ended = Diverged(stop.error)
             stop.error.__traceback__ = None
         self._paused = turn.paused
-        turn.yielded = budget - left
+        self._in_scope = turn.paused and self._pauses_in_scope()
+        turn.yielded = self.position + self._others - before
         if not turn.paused:  # else the record may still tell that a step lost its race
             for leaf in self._fresh:
                 if self.pending.get(leaf.op.hash) is leaf:
@@ -268,30 +299,30 @@ class Execution:
         except InngestGenError as late:  # found too late to raise it where the defer was submitted
             self.ended = Raised(late, final=is_final(late))
 
-    async def _drive(self, left: int) -> tuple[int, bool]:
-        """Resume flows and deliver results until nothing is left to do. Gives what is left of the budget, and whether it ran out."""
+    async def _drive(self, left: int) -> bool:
+        """Resume flows and deliver results until nothing is left to do. Says whether the budget ran out."""
         deadline = time.perf_counter() + _GIVE_WAY_S
         while self.ended is None:
             if time.perf_counter() > deadline:
                 deadline = await self._give_way()
             if self._tree.ready:
                 if left <= 0:
-                    return 0, True
+                    return True
                 entry = self._tree.ready.pop()
                 if entry[0] is None:
-                    await self._start(entry[1], entry[2])
+                    left -= await self._start(entry[1], entry[2], left)
                 else:
                     left, deadline = await self._advance(entry[0], entry[1], entry[2], left, deadline)
                 continue
             leaf = self._next_deliverable()
             if leaf is not None:
                 if left <= 0:
-                    return 0, True
+                    return True
                 await self._deliver(leaf)
             elif not self._violation():
                 self._live = True
                 break
-        return left, False
+        return False
 
     async def _advance(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call for each case would cost a tenth of a replay
         self, flow: FlowNode, error: BaseException | None, value: Any, left: int, deadline: float
@@ -390,9 +421,13 @@ class Execution:
                     intent.result = value
                     continue
                 self._moved.append(flow)
+                left += check
+                if left <= 0:
+                    self._halted = flow, intent
                 self._wait(intent, hash, index, position, flow, 0, flow)
-                return left + check, deadline
+                return left, deadline
             check -= 1
+            self._others += 1
             value = None
             if cls is Done:
                 flow.result = intent.value
@@ -414,19 +449,26 @@ class Execution:
             elif isinstance(intent, Group):
                 self._moved.append(flow)
                 self._tree.begin_group(intent, flow, 0)
-                return left + check, deadline
+                left += check
+                if left <= 0:
+                    self._halted = flow, intent
+                return left, deadline
             elif isinstance(intent, AsyncGenerator):
                 error = mistakes.used_flow(intent, self._flows, held.where(flow.gen))
                 if error is None:
                     self._moved.append(flow)
                     flow.waiting = FlowNode(intent, flow, 0, join_path(flow.path, flow_name(intent)))
                     ready.append((flow.waiting, None, None))
-                    return left + check, deadline
+                    left += check
+                    if left <= 0:
+                        self._halted = flow, intent
+                    return left, deadline
             else:
                 error = mistakes.no_intent(intent, held.where(flow.gen))
             if check <= 0:
                 if left <= 0:
                     ready.append((flow, error, value))
+                    self._halted = flow, intent
                     return 0, deadline
                 check = min(left, _CHECK_EVERY)
                 left -= check
@@ -528,6 +570,8 @@ class Execution:
 
     def _begin(self, flow: FlowNode) -> None:
         flow.started = True
+        flow.number = self._begun
+        self._begun += 1
         self._flows[id(flow.gen)] = flow
         self._finalizer.flows.add(id(flow.gen))
 
@@ -559,19 +603,19 @@ class Execution:
             self._history.check_all_asked(self.position)
         self.ended = Returned(flow.result)
 
-    async def _start(self, group: GroupNode, slot: int) -> None:
-        """Start one branch; those before it have gone as far as they can."""
+    async def _start(self, group: GroupNode, slot: int, left: int) -> int:
+        """Start one branch; those before it have gone as far as they can. Gives how many intents came: a sub-flow's own yields count later."""
         if group.over:
-            return
+            return 0
         branch = group.intent.branches[slot]
         flow = flow_of(group)
         if isinstance(branch, Step):
             if branch.hash is not None:
                 self._tree.settle(group, slot, mistakes.yielded_twice(branch, held.where(flow.gen)), None)
-                return
+                return 0
             if self._transform is not None and (refused := await self._transform(branch)) is not None:
                 self._tree.settle(group, slot, refused, None)
-                return
+                return 0
             id = branch.id
             if id in self._seen:
                 key, index = self._repeat(id)
@@ -582,20 +626,27 @@ class Execution:
                 hash = branch.hash = step_hash(key)
             except ValueError as error:
                 self._tree.settle(group, slot, MisuseError(str(error), held.where(flow.gen)), None)
-                return
+                return 0
             position = self.position
             self.position = position + 1
+            if left == 1:
+                self._halted = flow, branch
             self._wait(branch, hash, index, position, group, slot, flow)
         elif isinstance(branch, Group):
+            self._others += 1
             self._tree.begin_group(branch, group, slot)
         else:
             mistake = mistakes.used_flow(branch, self._flows, held.where(flow.gen))
             if mistake is not None:
                 self._tree.settle(group, slot, mistake, None)
-                return
+                return 0
             child = FlowNode(branch, group, slot, join_path(group.path, f"[{branch_key(group, slot)}]/{flow_name(branch)}"))
             group.children[slot] = child
             self._tree.ready.append((child, None, None))
+            return 0
+        if left == 1:
+            self._halted = flow, branch
+        return 1
 
     # Mistakes only a look at the frames can tell.
 
@@ -662,6 +713,12 @@ class Execution:
             self._mark = self._mark_now()
         self.entered.append(entered)
         return entered
+
+    def _pauses_in_scope(self) -> bool:
+        if self._mark_now() is not self._mark:
+            return True
+        flow = None if self._halted is None else self._halted[0]
+        return flow is not None and not flow.ended and self._open_scope(flow) is not None
 
     def _in_own_scope(self, flow: FlowNode) -> bool:
         return self._mark_now() is not self._mark or self._open_scope(flow) is not None

@@ -15,7 +15,7 @@ Ender = tuple[list[Exception], Callable[[], None]]
 class FlowNode:
     """A handler or sub-flow being driven. `waiting` is the node its current yield waits for."""
 
-    __slots__ = ("asend", "ended", "ender", "ending", "gen", "parent", "path", "result", "slot", "started", "waiting", "warned")
+    __slots__ = ("asend", "ended", "ender", "ending", "gen", "number", "parent", "path", "result", "slot", "started", "waiting", "warned")
 
     def __init__(self, gen: AsyncGenerator[Any, Any], parent: FlowNode | GroupNode | None, slot: int, path: str) -> None:
         self.gen: AsyncGenerator[Any, Any] = gen
@@ -25,6 +25,8 @@ class FlowNode:
         self.path: str = path
         self.waiting: Node | None = None
         self.started: bool = False
+        self.number: int = -1
+        """Counts the flows of a replay in the order in which they began; the same in each replay of one record. -1: it has not begun."""
         self.ended: bool = False
         self.ending: GeneratorExit | None = None
         """The GeneratorExit that was thrown in at Done or at a lost race."""

@@ -192,6 +192,16 @@ class LazyBuffer:
                 self.prior.setdefault(op.hash, True)
         return ops
 
+    # What a debugger looks at.
+
+    def has_seen(self, hash: str) -> bool:
+        """Say whether a defer with this hashed id was made in this replay or attempt."""
+        return hash in self._seen
+
+    def waiting(self) -> list[LazyOp | Defer]:
+        """List what waits for the next message, in call order; a Defer is yet to be asked about: its async schema, or hooks."""
+        return [op.defer if isinstance(op, _Unsettled) else op for op in self._pending.values()]
+
     # Checks.
 
     def _take(self, defer: Defer) -> DeferHandle | tuple[str, str, Schema | None]:

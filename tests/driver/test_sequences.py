@@ -450,7 +450,7 @@ class TestBudget:
         assert {h: e.position for h, e in shell.record.steps.items()} == {h: e.position for h, e in whole.record.steps.items()}
         assert await shell.replay() == end
 
-    async def test_a_budget_of_one_visits_every_yield(self) -> None:
+    async def test_a_budget_of_one_visits_every_yield_and_every_step_of_a_group(self) -> None:
         whole = Shell(shop)
         await whole.run()
         total = (await whole.begin().turn()).yielded
@@ -458,7 +458,7 @@ class TestBudget:
         shell = Shell(shop, budget=1, record=record)
         await shell.replay()
         assert [turn.yielded for turn in shell.turns if turn.paused] == [1] * total
-        assert total == 13
+        assert total == 15
 
     async def test_a_step_with_a_memo_is_a_stop_of_its_own(self) -> None:
         async def handler(ctx: ig.Context) -> ig.Flow:
