@@ -41,6 +41,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         "run": "inngest_gen.cli.run:run",
         "dev": "inngest_gen.cli.dev:dev",
         "runs": "inngest_gen.cli.runs.group:runs",
+        "debug": "inngest_gen.cli.debug.group:debug",
         "events": "inngest_gen.cli.events:events",
         "lint": "inngest_gen.cli.lint:lint",
         "serve": "inngest_gen.cli.serve:serve",

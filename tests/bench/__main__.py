@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tests.bench import durable, imports, replay, restart, sleepers, wire
+from tests.bench import debugging, durable, imports, replay, restart, sleepers, wire
 from tests.bench.figure import Figure
 from tests.bench.report import Report
 from tests.bench.side import ROOT
@@ -43,6 +43,7 @@ def sections(loops: tuple[str, ...], base: pathlib.Path, *, quick: bool) -> dict
             "latency": ("One run at a time", lambda: durable.measure_latency(loops, base / "latency", small)),
             "sleepers": ("Sleeping runs", lambda: sleepers.measure(loops, base / "sleepers", runs=200, due=100, rounds=1)),
             "restart": ("Restart", lambda: restart.measure(loops, base / "restart", runs=20, rounds=1)),
+            "debug": ("Debugger", lambda: debugging.measure(loops, (100, 1_000), rounds=2)),
             "import": ("Import", lambda: imports.measure(rounds=2)),
         }
     return {
@@ -53,6 +54,7 @@ def sections(loops: tuple[str, ...], base: pathlib.Path, *, quick: bool) -> dict
         "latency": ("One run at a time", lambda: durable.measure_latency(loops, base / "latency", size(rounds=12, commits=300))),
         "sleepers": ("Sleeping runs", lambda: sleepers.measure(loops, base / "sleepers")),
         "restart": ("Restart", lambda: restart.measure(loops, base / "restart")),
+        "debug": ("Debugger", lambda: debugging.measure(loops)),
         "import": ("Import", imports.measure),
     }
 

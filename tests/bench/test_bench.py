@@ -24,6 +24,7 @@ TARGETS = {
     "sleepers-memory": 60,
     "sleepers-reopened": 60,
     "sleepers-wake": 1000,
+    "debug-far-back-1000": 50,
     "import": 0.15,
     "wire-1000": 3,
     "wire-growth": 1.1,
@@ -46,7 +47,8 @@ def test_a_quick_bench_measures_every_section_and_judges_it(tmp_path: Path) -> N
 
     assert first["title"] == "inngest_gen bench"
     assert {name: figure["limit"] for name, figure in figures.items() if figure["limit"] is not None} == TARGETS
-    assert {"replay-100", "steps-async-fresh", "burst", "restart", "wire-100"} == figures.keys() - TARGETS.keys()
+    moves = {f"debug-{move}-{count}" for move in ("open", "step", "back", "far-back", "goto", "run-to", "trail") for count in (100, 1000)}
+    assert {"replay-100", "steps-async-fresh", "burst", "restart", "wire-100"} | moves - TARGETS.keys() == figures.keys() - TARGETS.keys()
     for name, figure in figures.items():
         assert math.isfinite(figure["value"]), name
         if figure["unit"] in {"x", "s"} or name in {"burst", "sleepers-wake"}:

@@ -22,7 +22,7 @@ def words(text: str) -> list[str]:
 def test_it_proves_itself_in_under_20_seconds(home: pathlib.Path) -> None:
     # Under trio; test_terminal.py has it under asyncio, on a terminal.
     began = time.monotonic()
-    result = program.run("demo", "--loop", "trio", "--keep", cwd=home, COLUMNS="80", TMPDIR=str(home))
+    result = program.run("demo", "--loop", "trio", "--keep", "--debug", cwd=home, COLUMNS="80", TMPDIR=str(home))
     assert time.monotonic() - began < 20
     assert (result.returncode, result.stderr) == (0, "")
     text = words(result.stdout)
@@ -42,6 +42,12 @@ def test_it_proves_itself_in_under_20_seconds(home: pathlib.Path) -> None:
     assert "⊘ reminder aborted · shop-remind-to-pay" in text
     assert any(re.fullmatch(r"✓ receipt scheduled: \w{6} completed · shop-send-receipt", line) for line in text)
     assert "The proof holds: 5 steps had finished before the kill, none of them ran twice." in text
+
+    # Where nobody can type, every stop of the order's run is told.
+    stops = re.findall(r"^stop (\d+) · ", result.stdout, re.MULTILINE)
+    assert stops == [str(number) for number in range(len(stops))]
+    assert len(stops) > 10
+    assert "the handler returned {'order_id': 'o-1815', 'parcel': 'TRACK-1815'}, as recorded" in text
 
     kept = pathlib.Path(text[-1].removeprefix("kept: "))
     entries = ledger.read(kept)

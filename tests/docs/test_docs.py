@@ -22,7 +22,7 @@ from tests.docs.page import PAGES, ROOT, Block, Page
 NAMES = {path: path.relative_to(ROOT).as_posix() for path in PAGES}
 each_page = pytest.mark.parametrize("page", [Page.read(path) for path in PAGES], ids=list(NAMES.values()))
 
-FOLLOWED = {"README.md", "docs/tutorial.md"}
+FOLLOWED = {"README.md", "docs/debugging.md", "docs/tutorial.md"}
 """The pages whose commands are run; elsewhere commands are forms, such as `inngest-gen runs show RUN`."""
 SHELLS = {"sh", "console", "bash"}
 # A reader's own affair, or what takes as long as the test suite itself.

@@ -41,6 +41,7 @@ _HELP = """Watch an order survive `kill -9`.
     Examples:
       inngest-gen demo
       inngest-gen demo --loop trio --keep
+      inngest-gen demo --debug
 
     The shop's code: inngest_gen/cli/demo/shop.py
     """
@@ -49,12 +50,15 @@ _HELP = """Watch an order survive `kill -9`.
 @click.command(help=_HELP, short_help="Watch an order survive `kill -9`.")
 @options.file("Use this file instead of a temporary one, and keep it.", None)
 @click.option("--keep", is_flag=True, help="Keep the temporary files and say where they are.")
+@click.option("--debug", "then_debug", is_flag=True, help="Then step through the order's run, forwards and backwards.")
 @options.loop
-def demo(db: pathlib.Path | None, *, keep: bool, loop: str) -> int:
+def demo(db: pathlib.Path | None, *, keep: bool, then_debug: bool, loop: str) -> int:
     """Watch an order survive."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="inngest-gen-demo-"))
     try:
-        return _Demo(directory, directory / "shop.db" if db is None else db, loop).play(keep=keep, own_db=db is not None)
+        played = _Demo(directory, directory / "shop.db" if db is None else db, loop)
+        status = played.play(keep=keep, own_db=db is not None)
+        return played.debug() if then_debug and status == OK else status
     finally:
         if keep:
             click.echo(f"\nkept: {directory}")
@@ -83,6 +87,7 @@ class _Demo:
 
         self._directory = directory
         self._db = db
+        self._loop = loop
         self._clock = SystemClock()
         self._paper = Paper()
         self._event_id = f"demo-{new_id(self._clock.now())}"
@@ -136,6 +141,21 @@ class _Demo:
         if keep or own_db:
             click.echo(f"Look again with: inngest-gen runs show {runs[0].id[-6:]} --db {self._db}")
         return OK
+
+    def debug(self) -> int:
+        """Step through the order's run; where nobody can type, tell every stop."""
+        from inngest_gen.cli.debug.open import debug
+        from inngest_gen.cli.demo.shop import app
+        from inngest_gen.engine.store.reader import Reader
+
+        reader = Reader(self._db)
+        try:
+            recording = reader.recording(reader.caused(self._event_id)[0])
+        finally:
+            reader.close()
+        assert recording is not None
+        click.echo("\nThe order's run, to be stepped through:\n")
+        return debug(recording, app, () if sys.stdin.isatty() else ("walk",), loop=self._loop)
 
     # The children.
 

@@ -1,0 +1,81 @@
+"""`inngest-gen debug RUN MODULE:APP`: opens a run, reads commands and says where it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from inngest_gen.cli import options
+
+if TYPE_CHECKING:
+    from inngest_gen.app.app import App
+    from inngest_gen.recording.recording import Recording
+
+_HELP = """Step through a run, forwards and backwards.
+
+    No step's function runs and nothing is sent anywhere: only the handler's own code between its yields does run. RUN is a run in the engine's file
+    or the path of a recording; MODULE:APP is the code, as for `inngest-gen run`.
+
+    \b
+    Commands are read from stdin, one a line; `help` lists them, `walk` prints
+    all stops to the end. With --json each line is a JSON object and so is each
+    answer; with --command they are given here.
+
+    \b
+    Examples:
+      inngest-gen debug last shop:app
+      inngest-gen debug run.json shop.py:app -c 'run_to charge' -c 'p order'
+      inngest-gen debug open 3VRBBT shop:app --plain -c walk
+      echo '{"command": "finish"}' | inngest-gen debug last shop:app --json
+    """
+
+
+@click.command("open", help=_HELP, short_help="Step through a run (`open` may be left out).")
+@click.argument("run", metavar="RUN")
+@options.target
+@click.option("--plain", is_flag=True, help="Print stops as text, read commands as words.  [the default]")
+@click.option("--json", "as_json", is_flag=True, help="Read commands and print answers as JSON lines, for programs.")
+@click.option(
+    "--command", "-c", "commands", multiple=True, metavar="COMMAND", help="Carry this out instead of reading stdin; may be repeated."
+)
+@click.option("--live", is_flag=True, help="Allow `live`, which runs a step past the end of the record for real.")
+@options.db
+@options.loop
+def open_(run: str, target: str, *, plain: bool, as_json: bool, commands: tuple[str, ...], live: bool, db: pathlib.Path, loop: str) -> int:
+    """Step through a run."""
+    if plain and as_json:
+        raise click.UsageError("--plain and --json: choose one")
+    from inngest_gen.cli import target as targets
+    from inngest_gen.cli.debug.finding import find
+
+    recording = find(run, db)
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        app = targets.load(target)
+    return debug(recording, app, commands, as_json=as_json, live=live, loop=loop)
+
+
+def debug(
+    recording: Recording, app: App, commands: tuple[str, ...] = (), *, as_json: bool = False, live: bool = False, loop: str = "asyncio"
+) -> int:
+    """Debug a recording until the commands end; gives the exit status."""
+    from anyio.from_thread import start_blocking_portal
+
+    from inngest_gen.debugger.session import Session
+
+    session = Session(recording, app, live=live)
+    # The handler replays under the chosen loop, in a thread of its own: this one waits for what the user types.
+    with start_blocking_portal(backend=loop) as portal:
+        try:
+            if as_json:
+                from inngest_gen.cli.debug.jsonlines import JsonLines
+
+                return JsonLines(session, portal).run(commands)
+            from inngest_gen.cli.debug.plain import Plain
+
+            return Plain(session, portal).run(commands)
+        finally:
+            session.close()

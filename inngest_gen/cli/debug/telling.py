@@ -1,0 +1,279 @@
+"""Telling: answers of a debugging session as lines of text. Pure; what comes from users is made harmless to a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, Final
+
+from inngest_gen.cli import wording
+from inngest_gen.debugger.commands import COMMANDS, usage
+
+Source = Callable[[str], list[str]]
+"""Gives the lines of a source file."""
+
+_WIDTH: Final = 160
+_AROUND: Final = 2
+_ONLY_FOR_PROGRAMS: Final = {"source", "result"}
+
+
+def lines(answer: Mapping[str, Any], source: Source) -> Iterator[str]:
+    """Tell an answer."""
+    error = answer.get("error")
+    if error is not None:
+        yield f"! {_cut(error['message'])}"
+        return
+    for key, tell in _TELLERS.items():
+        if key in answer:
+            yield from tell(answer[key], source)
+
+
+def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
+    """Tell a stop."""
+    history = "" if stop["history"] == "recorded" else f" · history {stop['history']!r}"
+    hit = "".join(f" {id}" for id in stop["hit"])
+    yield f"stop {stop['number']} · {stop['reason']}{hit}{history}"
+    yield from (f"  said      {_cut(said)}" for said in stop["logged"])
+    for output in stop["output"]:
+        name = {"stdout": "printed", "stderr": "printed", "log": "logged"}[output["stream"]]
+        yield from (f"  {name:<9} {_cut(line)}" for line in output["text"].splitlines())
+    yield from (f"  settled   {one['id']}: {one['how']}" for one in stop["settled"])
+    functions = {frame["id"]: _short(frame["function"]) for frame in stop["frames"]}
+    for change in stop["changed"]:
+        before = "" if change["before"] is None else f"  (was {_cut(change['before'], 60)})"
+        after = "is gone" if change["after"] is None else f"= {_cut(change['after'], 100)}"
+        outer = f" in {functions[change['frame']]}" if change["frame"] != stop["frames"][0]["id"] else ""
+        yield f"  changed   {change['name']}{outer} {after}{before}"
+    yield from _intent_lines(stop["intent"])
+    yield from _place_lines(stop["at"], source)
+    if len(stop["frames"]) > 1:
+        yield f"  stack     {' < '.join(_short(frame['function']) for frame in stop['frames'])}"
+    yield from _branch_lines(stop["tree"])
+    if stop["resumes"] is not None:
+        yield f"  resumes   with {_cut(stop['resumes'])}"
+    yield from _lane_lines(stop["lazy"])
+    yield from _end_lines(stop)
+    yield from (f"  note      {_cut(note)}" for note in stop["notes"])
+    yield from _unstable_lines(stop["unstable"])
+
+
+def _intent_lines(intent: Mapping[str, Any] | None) -> Iterator[str]:
+    if intent is None:
+        return
+    where = f" in {intent['path']}" if intent["path"] else ""
+    yield f"  {_cut(intent['text'])}{where}"
+    memo = intent["memo"]
+    if memo is not None:
+        what = (
+            f"{memo['error']['name']}: {_cut(memo['error']['message'], 80)}" if memo["error"] is not None else _cut(memo["text"] or "", 100)
+        )
+        kind = "error" if memo["error"] is not None else "result"
+        more = "" if memo["how"] == "recorded" else f", {memo['how']}"
+        attempts = f", after {wording.plural(memo['failed'], 'failed attempt')}" if memo["failed"] else ""
+        yield f"  {kind:<9} {what}  (rank {memo['rank']}{attempts}{more})"
+    elif intent["position"] is not None:
+        yield "  result    none yet: this is the frontier"
+
+
+def _place_lines(at: Mapping[str, Any] | None, source: Source) -> Iterator[str]:
+    if at is None:
+        return
+    yield f"  {PurePath(at['file']).name}:{at['line']} in {_short(at['function'])}"
+    text = source(at["file"])
+    for number in range(max(1, at["line"] - _AROUND), min(len(text), at["end_line"] + _AROUND) + 1):
+        mark = ">" if at["line"] <= number <= at["end_line"] else " "
+        yield f"  {mark} {number:>4} | {wording.visible(text[number - 1].rstrip())[:_WIDTH]}"
+
+
+def _branch_lines(tree: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell the branches of groups; a tree without any is the stack."""
+    if tree is not None and any(node["kind"] == "group" for node in _nodes(tree)):
+        yield "  branches"
+        yield from _node_lines(tree, 2)
+
+
+def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield node
+    for child in node["children"]:
+        yield from _nodes(child)
+
+
+def _node_lines(node: Mapping[str, Any], depth: int) -> Iterator[str]:
+    key = "" if node["key"] is None else f"[{node['key']}] "
+    memo = {True: ", has a result", False: ", has none", None: ""}[node["memoized"]]
+    at = "" if node["kind"] == "step" or node["at"] is None else f" at {_place(node['at'])}"
+    yield f"{'  ' * depth}{key}{_cut(node['label'])}{at} · {node['state']}{memo}"
+    for child in node["children"]:
+        yield from _node_lines(child, depth + 1)
+
+
+def _lane_lines(lane: list[Mapping[str, Any]]) -> Iterator[str]:
+    for one in lane:
+        by = "" if one["by"] is None else f" by step {one['by']!r}"
+        if one["state"] == "waiting":
+            fate = f"waits for {one['leaves_with']}"
+        else:
+            fate = {"after_run": "sent, starts when the run ends"}.get(one["fate"], f"sent, {one['fate']}")
+        run = "" if one["run_id"] is None else f" as {wording.short(one['run_id'])}"
+        reason = "" if one["reason"] is None else f": {_cut(one['reason'], 80)}"
+        yield f"  {'abort' if one['kind'] == 'abort' else 'defer':<9} {_cut(one['id'], 40)}{by}: {fate}{run}{reason}"
+
+
+def _end_lines(stop: Mapping[str, Any]) -> Iterator[str]:
+    end = stop["end"]
+    if end is not None:
+        what = (
+            f"returned {_cut(end['value'])}"
+            if end["how"] == "returned"
+            else f"raised {end['error']['name']}: {_cut(end['error']['message'])}"
+        )
+        recorded = {True: ", as recorded", False: ", otherwise than recorded", None: ""}[end["as_recorded"]]
+        yield f"  the handler {what}{recorded}"
+    divergence = stop["divergence"]
+    if divergence is not None:
+        yield f"  the replay leaves the record at position {divergence['position']}"
+        yield f"  recorded  {divergence['recorded'] or 'nothing'} at {_place(divergence['recorded_at'])}"
+        yield f"  yielded   {divergence['yielded'] or 'nothing more'} at {_place(divergence['yielded_at'])}"
+        yield f"  likely    {_cut(divergence['cause'], 400)}"
+    elif stop["state"] == "frontier":
+        yield "  the record ends here"
+
+
+def _unstable_lines(unstable: list[Mapping[str, Any]]) -> Iterator[str]:
+    for one in unstable:
+        what = "the intent" if one["name"] is None else one["name"]
+        yield f"  unstable  at stop {one['number']} {what} was {_cut(one['first'], 60)}, and is now {_cut(one['now'], 60)}"
+
+
+# Other answers.
+
+
+def _variables(variables: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
+    for one in variables:
+        more = f"  [{'.'.join(map(str, one['path']))}]" if one["size"] else ""
+        yield f"  {one['name']} = {_cut(one['text'])}{more}"
+    if not variables:
+        yield "  nothing"
+
+
+def _evaluation(evaluation: Mapping[str, Any], _: Source) -> Iterator[str]:
+    for output in evaluation["output"]:
+        yield from (f"  printed   {_cut(line)}" for line in output["text"].splitlines())
+    error = evaluation["error"]
+    yield f"  {evaluation['value']['text']}" if error is None else f"! {error['name']}: {_cut(error['message'])}"
+
+
+def _breakpoints(breakpoints: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
+    for one in breakpoints:
+        more = "".join(f" {name} {one[name]}" for name in ("condition", "hits", "log") if one[name] is not None)
+        yield f"  {one['id']}: {one['target']}{more.replace(' condition ', ' if ')}"
+    if not breakpoints:
+        yield "  no breakpoints"
+
+
+def _change(change: Mapping[str, Any] | None, _: Source) -> Iterator[str]:
+    if change is None:
+        yield "  there never was such a local"
+        return
+    mark = change["mark"]
+    what = "came" if change["before"] is None else "went" if change["after"] is None else "changed"
+    at = f" at {_place(mark['at'])}" if mark["at"] else ""
+    yield f"  {change['name']} last {what} before stop {change['number']}, {_named(mark)}{at}"
+    yield f"  {_cut(change['before'] or 'nothing', 70)} -> {_cut(change['after'] or 'nothing', 70)}"
+
+
+def _changes(changes: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
+    for one in changes:
+        yield f"  {one['name']}: {_cut(one['before'] or 'nothing', 70)} -> {_cut(one['after'] or 'nothing', 70)}"
+    if not changes:
+        yield "  nothing has changed"
+
+
+def _marks(marks: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
+    for mark in marks:
+        sign = "✗" if mark["failed"] or mark["raised"] else "✓" if mark["memoized"] else " "
+        path = f" in {mark['path']}" if mark["path"] else ""
+        yield f"  {mark['number']:>4} {sign} {_named(mark)}{path}  {_place(mark['at']) if mark['at'] else ''}".rstrip()
+
+
+def _histories(histories: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
+    for one in histories:
+        edits = ", ".join(f"{edit['id']} {edit['how']}" for edit in one["edits"])
+        parent = "" if one["parent"] is None else f" from {one['parent']!r}"
+        yield f"  {'>' if one['current'] else ' '} {one['name']}{parent}{f': {edits}' if edits else ''}"
+
+
+def verdict_lines(verdict: Mapping[str, Any], _: Source) -> Iterator[str]:
+    """Tell whether a recording replays."""
+    divergence = verdict["divergence"]
+    if verdict["compatible"]:
+        yield f"  compatible: {verdict['reached']} of {verdict['recorded']} recorded steps were asked for; the code is {verdict['code']}"
+    elif divergence is not None:
+        yield f"  not compatible: at position {divergence['position']}"
+        yield f"    recorded  {divergence['recorded'] or 'nothing'} at {_place(divergence['recorded_at'])}"
+        yield f"    yielded   {divergence['yielded'] or 'nothing more'} at {_place(divergence['yielded_at'])}"
+        yield f"    likely    {_cut(divergence['cause'], 400)}"
+    else:
+        yield "  not compatible"
+    yield from (f"  note      {_cut(note, 400)}" for note in verdict["notes"])
+
+
+def _reloaded(reloaded: Mapping[str, Any], source: Source) -> Iterator[str]:
+    yield from verdict_lines(reloaded["verdict"], source)
+    yield from stop_lines(reloaded["stop"], source)
+
+
+def _unstable(unstable: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
+    yield from _unstable_lines(unstable) if unstable else ["  two replays were the same"]
+
+
+_TELLERS: Final[dict[str, Callable[[Any, Source], Iterator[str]]]] = {
+    "stop": stop_lines,
+    "variables": _variables,
+    "evaluation": _evaluation,
+    "breakpoint": lambda one, source: _breakpoints([one], source),
+    "breakpoints": _breakpoints,
+    "cleared": lambda _, __: iter(["  cleared"]),
+    "change": _change,
+    "changes": _changes,
+    "marks": _marks,
+    "histories": _histories,
+    "verdict": verdict_lines,
+    "reloaded": _reloaded,
+    "unstable": _unstable,
+    "result": lambda value, _: iter(wording.pretty(value).splitlines()),
+    "lines": lambda lines, _: (f"  {number:>4} | {wording.visible(line)}" for number, line in enumerate(lines, 1)),
+}
+
+
+def help_lines() -> Iterator[str]:
+    """List the commands."""
+    for command in COMMANDS:
+        if command.name in _ONLY_FOR_PROGRAMS:
+            continue
+        short = f" ({', '.join(command.short)})" if command.short else ""
+        yield f"  {usage(command) + short:<44} {command.help}"
+    yield f"  {'walk':<44} print all stops to the end"
+    yield f"  {'quit (q)':<44} leave"
+    yield "  an empty line repeats the last command"
+
+
+def _named(mark: Mapping[str, Any]) -> str:
+    if mark["kind"] is None:
+        return str(mark["state"])
+    return f"{mark['kind']} {mark['id']!r}" if mark["id"] is not None else str(mark["kind"])
+
+
+def _place(at: str | None) -> str:
+    if at is None:
+        return "an unknown place"
+    file, _, line = at.rpartition(":")
+    return f"{PurePath(file).name}:{line}"
+
+
+def _short(function: str) -> str:
+    return function.rpartition("<locals>.")[2]
+
+
+def _cut(text: str, width: int = _WIDTH) -> str:
+    return wording.clipped(text, width)

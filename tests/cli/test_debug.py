@@ -1,0 +1,242 @@
+"""`inngest-gen debug`: opens runs and recordings, as text and as JSON lines; checks whether runs replay on the code."""
+
+import json
+import pathlib
+import re
+from typing import Any
+
+import pytest
+
+from inngest_gen.cli.debug.telling import help_lines
+from inngest_gen.debugger.commands import COMMANDS
+from tests.cli import program
+from tests.cli.conftest import Cli, Result
+from tests.cli.program import ORDERS
+
+PRICING = """
+import inngest_gen as ig
+
+app = ig.App("pricing")
+print("the module is loaded")
+
+def rate(n):
+    return n
+
+@app.function("price", trigger="price/asked", retries=0)
+async def price(ctx):
+    print("pricing", ctx.data["n"])
+    total = 0
+    for n in range(ctx.data["n"]):
+        total += yield ctx.step.run("rate", rate, n)
+    yield ctx.step.sleep("nap", ctx.data.get("nap", 0))
+    yield ig.Done(total)
+"""
+
+
+@pytest.fixture
+def priced(cli: Cli, home: pathlib.Path) -> Cli:
+    """A file with one completed run of a function in pricing.py."""
+    (home / "pricing.py").write_text(PRICING)
+    assert cli("run", "pricing.py:app", "price/asked", '{"n": 3}').code == 0
+    return cli
+
+
+def opened(cli: Cli, *arguments: str, stdin: str = "") -> Result:
+    return cli("debug", "last", "pricing.py:app", *arguments, stdin=stdin)
+
+
+# As text.
+
+
+def test_a_run_is_stepped_through_by_words_from_stdin(priced: Cli) -> None:
+    result = opened(priced, stdin="step\nrun_to nap\n\np total\nback\nq\nstep\n")
+    assert (result.code, result.err) == (0, "")
+    assert re.findall(r"^stop (\d+) · (.*)$", result.out, re.MULTILINE) == [
+        ("0", "start"),
+        ("1", "step"),
+        ("4", "run to"),
+        ("6", "end"),
+        ("5", "back"),
+    ]
+    assert "  printed   pricing 3" in result.out
+    assert '  >   15 |         total += yield ctx.step.run("rate", rate, n)' in result.out
+    assert "  result    0  (rank 1)" in result.out
+    # An empty line has repeated `run_to nap`, which leads to the end: there is no frame any more.
+    assert "! there is no frame here" in result.out
+
+
+def test_commands_may_be_given_as_options(priced: Cli) -> None:
+    result = opened(priced, "-c", "run_to nap", "-c", "p total * 2", "--command", "lc total", "-c", "t", "-c", "nonsense")
+    assert result.code == 0
+    assert "\n  6\n" in result.out
+    assert "  total last changed before stop 4, step.sleep 'nap' at pricing.py:16\n  1 -> 3\n" in result.out
+    assert "     1 ✓ step.run 'rate'  pricing.py:15" in result.out
+    assert "! there is no command 'nonsense'" in result.out
+
+
+def test_a_walk_tells_every_stop(priced: Cli) -> None:
+    result = opened(priced, "--plain", "-c", "walk", "-c", "g 2", "-c", "walk")
+    assert result.code == 0
+    numbers = [int(number) for number in re.findall(r"^stop (\d+)", result.out, re.MULTILINE)]
+    assert numbers == [0, 1, 2, 3, 4, 5, 6, 2, 3, 4, 5, 6]
+    assert "the handler returned 3, as recorded" in result.out
+
+
+def test_the_word_open_may_be_there(priced: Cli) -> None:
+    assert priced("debug", "open", "last", "pricing.py:app", "-c", "f").out == opened(priced, "-c", "f").out
+
+
+def test_what_if_is_told(priced: Cli) -> None:
+    result = opened(priced, "-c", "step 3", "-c", "replace rate 40", "-c", "f", "-c", "h", "-c", "switch recorded")
+    assert "stop 3 · edited · history 'what if 1'" in result.out
+    assert "  result    40  (rank 3, replaced)" in result.out
+    assert "the handler returned 41, otherwise than recorded" in result.out
+    assert "    recorded\n  > what if 1 from 'recorded': rate replaced\n" in result.out
+
+
+def test_breakpoints_are_told(priced: Cli) -> None:
+    commands = ["break rate if n == 1", "bl", "c", "clear", "bl", "rc"]
+    result = opened(priced, *[part for command in commands for part in ("-c", command)])
+    assert "  1: rate if n == 1\n" in result.out
+    assert "stop 2 · breakpoint 1\n" in result.out
+    assert "  no breakpoints\n" in result.out
+    assert result.out.count("stop 0 · start") == 2
+
+
+def test_help_lists_every_command_for_people(priced: Cli) -> None:
+    result = opened(priced, "-c", "help")
+    told = "\n".join(help_lines())
+    assert told in result.out
+    assert max(map(len, told.splitlines())) <= 110
+    assert [command.name for command in COMMANDS if f"  {command.name}" not in told] == ["result", "source"]
+
+
+def test_what_comes_from_users_cannot_reach_the_terminal(cli: Cli, home: pathlib.Path) -> None:
+    (home / "pricing.py").write_text(
+        PRICING.replace('"pricing", ctx', '"\\x1b[31mred", ctx').replace("return n", 'return "\\x1b[2J"').replace("total = 0", 'total = ""')
+    )
+    assert cli("run", "pricing.py:app", "price/asked", '{"n": 1}').code == 0
+    result = opened(cli, "-c", "walk", "-c", "p total", "-c", "l")
+    assert result.code == 0
+    assert "\x1b" not in result.out.partition("stop 0")[2]
+    assert "\\x1b[31mred" in result.out
+
+
+def test_live_steps_need_the_option(priced: Cli, home: pathlib.Path) -> None:
+    under_way = json.loads(priced("runs", "export", "last").out)
+    under_way |= {"status": "running", "steps": [], "code": None}
+    under_way.pop("output")
+    (home / "run.json").write_text(json.dumps(under_way))
+    refused = priced("debug", "run.json", "pricing.py:app", "-c", "f", "-c", "live")
+    assert "! nothing is run for real unless the session is made for it: Session(..., live=True), or --live" in refused.out
+    result = priced("debug", "run.json", "pricing.py:app", "--live", "-c", "f", "-c", "live", "-c", "f")
+    assert "stop 1 · live · history 'live 1'" in result.out
+    assert "  result    0  (rank 1, live)" in result.out
+    assert "  the record ends here" in result.out
+
+
+# As JSON lines.
+
+
+def answers(result: Result) -> list[dict[str, Any]]:
+    assert result.code == 0
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def test_requests_are_answered_line_by_line_whatever_the_app_prints(priced: Cli) -> None:
+    requests = [
+        {"id": 1, "command": "run_to", "target": "nap"},
+        {"id": 2, "command": "evaluate", "expression": "print('x') or total"},
+        {"command": "fly"},
+    ]
+    lines = [json.dumps(request) for request in requests]
+    result = opened(priced, "--json", stdin="\n".join([*lines, "", "no JSON", "[1]", '{"command": "quit"}', '{"command": "step"}']))
+    start, run_to, evaluation, unknown, no_json, no_object = answers(result)
+    assert (start["command"], start["stop"]["number"], start["stop"]["state"]) == ("start", 0, "start")
+    assert (run_to["id"], run_to["stop"]["intent"]["id"]) == (1, "nap")
+    assert (evaluation["id"], evaluation["evaluation"]["value"]["text"]) == (2, "3")
+    assert "there is no command 'fly'" in unknown["error"]["message"]
+    assert no_json == no_object == {"error": {"name": "MisuseError", "message": 'a request is a JSON object such as {"command": "step"}'}}
+    assert "the module is loaded" not in result.out
+
+
+def test_an_edited_file_is_loaded_anew(priced: Cli, home: pathlib.Path) -> None:
+    edited = PRICING.replace("n in range", "x in range").replace("rate, n)", "rate, x)").replace('"nap", ctx', '"other nap", ctx')
+    edit = f"__import__('pathlib').Path({str(home / 'pricing.py')!r}).write_text({edited!r})"
+    requests = [
+        {"command": "finish"},
+        {"command": "back", "count": 3},
+        {"command": "evaluate", "expression": edit},
+        {"command": "reload"},
+        {"command": "finish"},
+    ]
+    *_, reload, finish = answers(opened(priced, "--json", stdin="\n".join(map(json.dumps, requests))))
+    verdict, stop = reload["reloaded"]["verdict"], reload["reloaded"]["stop"]
+    assert (verdict["compatible"], verdict["code"]) == (False, "changed")
+    assert (stop["reason"], stop["number"], [one["name"] for one in stop["frames"][0]["locals"]]) == ("reloaded", 3, ["ctx", "total", "x"])
+    divergence = finish["stop"]["divergence"]
+    assert (divergence["recorded"], divergence["yielded"]) == ("step.sleep 'nap'", "step.sleep 'other nap'")
+
+
+# What cannot be opened.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["last"], "Missing argument 'MODULE:APP' (see `inngest-gen debug open --help`)"),
+        (["last", "nowhere:app"], "there is no module 'nowhere' here or among the installed ones"),
+        (["zzzzzz", "pricing.py:app"], "no run's id begins or ends with 'zzzzzz' (inngest-gen runs list)"),
+        (["nothing.json", "pricing.py:app"], "nothing.json cannot be read: No such file or directory"),
+        (["pricing.py", "pricing.py:app"], "pricing.py: this is no recording: it is no JSON"),
+        (["last", "pricing.py:app", "--json", "--plain"], "--plain and --json: choose one (see `inngest-gen debug open --help`)"),
+        (["last", ORDERS], "app 'orders' has no function 'pricing-price', which the recording is of; there are:"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused(priced: Cli, arguments: list[str], line: str) -> None:
+    result = priced("debug", *arguments)
+    assert result.code == 2
+    assert result.err.splitlines()[-1].startswith(f"inngest-gen: {line}")
+
+
+# Check.
+
+
+def test_unfinished_runs_are_checked(cli: Cli, home: pathlib.Path) -> None:
+    (home / "pricing.py").write_text(PRICING)
+    assert cli("debug", "check", "pricing.py:app").code == 2  # there is no file yet
+    assert cli("run", "pricing.py:app", "price/asked", '{"n": 3}').code == 0
+    result = cli("debug", "check", "pricing.py:app")
+    assert (result.code, result.out) == (0, "no unfinished runs of app 'pricing' in inngest-gen.db\n")
+    assert cli("run", "pricing.py:app", "price/asked", '{"n": 2, "nap": 9999}', "--timeout", "0.3").code == 1
+    result = cli("debug", "check", "pricing.py:app")
+    assert result.code == 0
+    assert re.match(
+        r"✓ pricing-price \w{26}\n  compatible: 2 of 2 recorded steps were asked for; the code is recorded\n1 run: all replay on this code\n",
+        result.out,
+    )
+    (home / "pricing.py").write_text(PRICING.replace('"rate", rate', '"other", rate'))
+    with program.started("debug", "check", "pricing.py:app", cwd=home) as command:
+        assert command.end() == 1
+    assert "✗ pricing-price" in command.out
+    assert "recorded  step.run 'rate' at pricing.py:15\n    yielded   step.run 'other' at pricing.py:15\n" in command.out
+    assert "1 of 1 run would not replay on this code" in command.out
+    (home / "pricing.py").write_text(PRICING.replace('"price", trigger', '"cost", trigger'))
+    with program.started("debug", "check", "pricing.py:app", cwd=home) as command:
+        assert command.end() == 1
+    assert "app 'pricing' has no function 'pricing-price'" in command.out
+
+
+def test_recordings_are_checked_and_told_as_json(priced: Cli, home: pathlib.Path) -> None:
+    for name in ("a", "b"):
+        (home / f"{name}.json").write_text(priced("runs", "export", "last").out)
+    result = priced("debug", "check", "a.json", "b.json", "last", "pricing.py:app", "--json")
+    assert result.code == 0
+    verdicts = [json.loads(line) for line in result.out.splitlines()]
+    assert [(one["compatible"], one["reached"], one["recorded"], one["code"]) for one in verdicts] == [(True, 4, 4, "recorded")] * 3
+    (home / "b.json").write_text((home / "b.json").read_text().replace('"output": 3', '"output": 4'))
+    assert "it ends otherwise than recorded: 3" in priced("debug", "check", "b.json", "pricing.py:app").out
+
+
+def test_a_check_of_a_run_that_is_not_there_is_refused(priced: Cli) -> None:
+    assert priced("debug", "check", "zzzzzz", "pricing.py:app").code == 2
