@@ -232,9 +232,9 @@ class Tables:
         """Keep a defer; the first with an id stays (B04). Says whether it was new."""
         cursor = self._run(
             "INSERT INTO defers (run, hash, id, name, function, data, meta, experiment, status, reason, number)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM defers WHERE run = ?1))"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT count(*) FROM defers WHERE run = ?))"
             " ON CONFLICT (run, hash) DO NOTHING",
-            (run, hash, id, name, function, data, meta, experiment, status, reason),
+            (run, hash, id, name, function, data, meta, experiment, status, reason, run),
         )
         return cursor.rowcount > 0
 
