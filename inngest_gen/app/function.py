@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
-from inngest_gen.calls.request import CallRequest
+from inngest_gen.calls.request import CallRequest, without_own_keys
 from inngest_gen.codecs import Schema
 from inngest_gen.driver.execution import Enter, Execution
 from inngest_gen.driver.history import MemoOf
@@ -141,7 +141,7 @@ class Function:
             call = await chain.receive(call, run)
 
         async def make() -> object:
-            return self._called(call, execution, await self.receive(call.events[0].data), log)
+            return self._called(call, execution, await self.receive(without_own_keys(call.events[0].data)), log)
 
         return Beginning(receive=receive, make=make, first=first)
 

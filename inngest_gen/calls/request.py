@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
+
+_OWN: Final = ("_inngest", "_inngestExperiment")
+"""The keys that engines put into an event's data (A72, L06)."""
+
+
+def without_own_keys(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give an event's data without the keys that engines put there: what `ctx.data` is made from."""
+    return {key: value for key, value in data.items() if key not in _OWN} if any(key in data for key in _OWN) else data
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,33 +146,34 @@ class LazyBuffer:
         self._made.clear()
 
     async def settle(self) -> None:
-        """Ask the async schemas and the hooks of middleware about what was submitted. Raises what a hook raises; the defer is then gone.
+        """Ask the async schemas and the hooks of middleware about what was submitted, all of it; then raise the first error, if any.
 
-        Raises DeferError only with `on_misuse="raise"`.
+        That is what a hook raised, whose defer is then gone, or a DeferError with `on_misuse="raise"`.
         """
-        if not self.unsettled:
-            return
-        self.unsettled = 0
         failed: Exception | None = None
-        for hash, waiting in list(self._pending.items()):
+        for hash, waiting in list(self._pending.items()) if self.unsettled else ():
             if not isinstance(waiting, _Unsettled):
                 continue
-            defer, slug, data, meta = waiting.defer, waiting.slug, waiting.data, waiting.meta
-            if waiting.schema is not None:
-                try:
-                    data, meta = _encoded(defer, await _checked(waiting.schema, defer.data))
-                except Exception as error:  # noqa: BLE001 - as above
-                    self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
-                    continue
             try:
-                await self._transform(defer, hash, slug, data, meta)
-            except DeferError:
-                raise
+                await self._settle(hash, waiting)
+            except DeferError as error:
+                failed = failed or error
             except Exception as error:  # noqa: BLE001 - a hook may raise anything; it must not leave as it is
                 self._pending.pop(hash, None)
                 failed = failed or error
+        self.unsettled = 0
         if failed is not None:
             raise failed
+
+    async def _settle(self, hash: str, waiting: _Unsettled) -> None:
+        defer, slug, data, meta = waiting.defer, waiting.slug, waiting.data, waiting.meta
+        if waiting.schema is not None:
+            try:
+                data, meta = _encoded(defer, await _checked(waiting.schema, defer.data))
+            except Exception as error:  # noqa: BLE001 - as above
+                self._misuse(defer, hash, slug, str(error) or type(error).__name__, error)
+                return
+        await self._transform(defer, hash, slug, data, meta)
 
     def forgotten(self) -> Defer | None:
         """Give a defer that was made and neither yielded nor submitted, or None."""

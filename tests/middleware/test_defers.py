@@ -246,6 +246,30 @@ class TestErrors:
         assert not one.defers
         assert any("Fails.transform_defer_input failed: ConnectionError: away" in record.getMessage() for record in caplog.records)
 
+    async def test_the_others_of_the_attempt_leave_all_the_same_and_once(self, path: pathlib.Path) -> None:
+        asked: list[str] = []
+
+        class Flaky(Seals):
+            async def transform_defer_input(self, defer: ig.DeferInput) -> ig.DeferInput:
+                asked.append(defer.id or "")
+                if asked == ["a"]:
+                    raise ConnectionError("away")
+                return await super().transform_defer_input(defer)
+
+        app, note = shop(Flaky, backoff=1)
+
+        def body(ctx: ig.Context) -> None:
+            ctx.defer("a", note, {"n": 1}).submit()
+            ctx.defer("b", note, {"n": 2}).submit()
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.step.run("one", body, ctx)
+
+        runs = await run(path, app)
+        assert asked == ["a", "b", "a"]
+        assert sorted(one.output["n"] for one in all_of(runs, "note")) == [1, 2]
+
     async def test_at_a_yield_it_can_be_caught(self, path: pathlib.Path) -> None:
         class Fails(ig.Middleware):
             def transform_defer_input(self, defer: ig.DeferInput) -> ig.DeferInput:

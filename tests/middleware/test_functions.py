@@ -519,6 +519,21 @@ class TestInput:
         assert one.error is not None
         assert one.error.name == "MisuseError"
 
+    async def test_ctx_data_is_without_the_engine_s_own_key_as_without_middleware(self, path: pathlib.Path) -> None:
+        for middleware in ([], [recorder([])]):
+            app = ig.App("shop", middleware=middleware)
+
+            @app.function("f", trigger="go")
+            async def f(ctx: ig.Context) -> str:
+                return "end"
+
+            @app.function("g", trigger="inngest/function.finished")
+            async def g(ctx: ig.Context) -> Any:
+                return sorted(ctx.data)
+
+            runs = await run(path.with_name(f"{len(middleware)}.db"), app)
+            assert of(runs, "g").output == ["event", "events", "function_id", "result", "run_id"]
+
 
 class TestOnRun:
     async def test_a_run_starts_once_however_often_it_is_taken_up(self, path: pathlib.Path) -> None:

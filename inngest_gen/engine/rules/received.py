@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.request import Parent
+from inngest_gen.calls.request import Parent, without_own_keys
 from inngest_gen.event import Event
-
-_OWN: Final = frozenset({"_inngest", "_inngestExperiment"})
 
 
 def data_for(event: Event) -> Mapping[str, Any]:
     """Give the event's data without the engine's own keys: what `ctx.data` is made from."""
-    data = event.data
-    return {key: value for key, value in data.items() if key not in _OWN} if "_inngest" in data else data
+    return without_own_keys(event.data)
 
 
 def event_for(kind: str, event: Event) -> Event:
