@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
 A = TypeVar("A", bound=ast.AST)
@@ -46,7 +46,7 @@ class Code:
     `context` is the name of the parameter that is the handler's context, where there is one.
     """
 
-    __slots__ = ("_bindings", "_nodes", "_paths", "context", "inner", "node", "outer", "parent")
+    __slots__ = ("_bindings", "_names", "_names_inside", "_nodes", "_paths", "context", "inner", "node", "outer", "parent")
 
     def __init__(self, node: Block, outer: Code | None) -> None:
         self.node: Block = node
@@ -57,6 +57,8 @@ class Code:
         self.parent: dict[ast.AST, ast.AST] = {}
         self._nodes: dict[type[ast.AST], list[ast.AST]] = {}
         self._bindings: dict[str, list[Binding]] | None = None
+        self._names: dict[str, list[ast.Name]] | None = None
+        self._names_inside: dict[str, list[ast.Name]] | None = None
         self._paths: dict[ast.AST, str | None] | None = None
         self._walk()
 
@@ -72,6 +74,28 @@ class Code:
         """Give the nodes of these classes, one class after the other, each in the order of the text."""
         for kind in kinds:
             yield from self._nodes.get(kind, ())
+
+    def names(self, name: str) -> Sequence[ast.Name]:
+        """List where this block reads or binds a name, in the order of the text."""
+        if self._names is None:
+            self._names = {}
+            for node in self.all(ast.Name):
+                self._names.setdefault(node.id, []).append(node)
+        return self._names.get(name, ())
+
+    def names_inside(self, name: str) -> Sequence[ast.Name]:
+        """List where the blocks inside this one, at any depth, read or bind a name."""
+        if self._names_inside is None:
+            self._names_inside = {}
+            for inner in self.inner:
+                for node in ast.walk(inner):
+                    if isinstance(node, ast.Name) and node not in self.parent:  # a default or decorator is of this block
+                        self._names_inside.setdefault(node.id, []).append(node)
+        return self._names_inside.get(name, ())
+
+    def is_in(self, node: ast.AST, around: ast.AST) -> bool:
+        """Say whether a node of this block is inside another one."""
+        return at(around) <= at(node) < end(around) and any(one is around for one in self.around(node))
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
         """Give the nodes of this block around `node`, from the inside out, without the block itself."""
@@ -202,6 +226,11 @@ class Code:
 def at(node: ast.AST) -> tuple[int, int]:
     """Give where a node begins: line from 1, column in bytes from 0."""
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def end(node: ast.AST) -> tuple[int, int]:
+    """Give where a node ends, as `at` gives where it begins."""
+    return getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0)
 
 
 def _outside(node: ast.AST) -> list[ast.AST]:

@@ -54,11 +54,23 @@ class Effects:
 
     def of(self, code: Code) -> list[Effect]:
         """List the effects of a function's own code, and of the functions of this file that it calls."""
-        known = self._of.get(code)
-        if known is None:
-            self._of[code] = []  # while it is looked at: a function may call itself
-            known = self._of[code] = [*self.direct(code), *self._called(code)]
-        return known
+        if code not in self._of:
+            for one in self._callees_first(code):
+                self._of[one] = [*self.direct(one), *self._of_its_calls(one)]
+        return self._of[code]
+
+    def _callees_first(self, start: Code) -> Iterator[Code]:
+        """Give the functions that a function calls, and theirs, and last itself: without recursion, which they may be deeper than."""
+        todo = [(start, False)]
+        entered: set[Code] = set()
+        while todo:
+            code, is_left = todo.pop()
+            if is_left:
+                yield code
+            elif code not in entered and code not in self._of:
+                entered.add(code)
+                todo.append((code, True))
+                todo += [(called, False) for _, called in self._calls(code)]
 
     def direct(self, code: Code) -> list[Effect]:
         """List the effects of a function's own code."""
@@ -67,13 +79,17 @@ class Effects:
             known = self._direct[code] = [effect for effect in _direct(code) if not self._is_entered_for_the_run(effect.node, code)]
         return known
 
-    def _called(self, code: Code) -> Iterator[Effect]:
+    def _calls(self, code: Code) -> Iterator[tuple[ast.Call, Code]]:
+        """Give the functions of this file that a function runs."""
         for call in code.all(ast.Call):
             called = self._module.function(call.func, code)
-            if called is None or not self._runs_here(call, called, code):
-                continue
+            if called is not None and self._runs_here(call, called, code):
+                yield call, called
+
+    def _of_its_calls(self, code: Code) -> Iterator[Effect]:
+        for call, called in self._calls(code):
             seen = set()
-            for effect in self.of(called):
+            for effect in self._of.get(called, ()):  # not known: they call each other
                 if effect.kind != "log" and effect.kind not in seen:
                     seen.add(effect.kind)
                     shown = f"{ast.unparse(call.func)}()"

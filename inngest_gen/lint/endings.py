@@ -76,8 +76,8 @@ class Endings:
         if self.is_done(statement):
             return True
         match statement:
-            case ast.If(body=body, orelse=orelse):
-                ends = [body, orelse]
+            case ast.If():
+                ends = _branches(statement)
             case ast.With(body=body) | ast.AsyncWith(body=body):
                 ends = [body]
             case ast.Try() | ast.TryStar():
@@ -113,7 +113,7 @@ class Endings:
             case ast.Expr() | ast.Assign() | ast.AnnAssign():
                 return set() if self.is_done(statement) or self._never_returns(statement) else {FALL}
             case ast.If():
-                return self._if(statement)
+                return set().union(*map(self._exits, _branches(statement)))
             case ast.While() | ast.For() | ast.AsyncFor():
                 return self._loop(statement)
             case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
@@ -125,11 +125,6 @@ class Endings:
                 return self._match(cases)
             case _:
                 return {FALL}
-
-    def _if(self, statement: ast.If) -> set[str]:
-        if isinstance(statement.test, ast.Constant):
-            return self._exits(statement.body if statement.test.value else statement.orelse)
-        return self._exits(statement.body) | self._exits(statement.orelse)
 
     def _loop(self, loop: ast.While | ast.For | ast.AsyncFor) -> set[str]:
         breaks = _BREAK in self._exits(loop.body)
@@ -163,6 +158,22 @@ class Endings:
             return False
         path = (called.outer or called).path(called.node.returns) or ""
         return path.rpartition(".")[2] in {"NoReturn", "Never"}
+
+
+def _branches(statement: ast.If) -> list[Sequence[ast.stmt]]:
+    """List the bodies of an `if` and of the `elif`s after it, and last that of its `else`, which may have no statement."""
+    bodies: list[Sequence[ast.stmt]] = []
+    while True:
+        test = statement.test
+        if isinstance(test, ast.Constant) and test.value:
+            return [*bodies, statement.body]
+        if not isinstance(test, ast.Constant):
+            bodies.append(statement.body)
+        match statement.orelse:
+            case [ast.If() as after]:
+                statement = after
+            case orelse:
+                return [*bodies, orelse]
 
 
 def _takes_all(case: ast.match_case) -> bool:

@@ -8,10 +8,11 @@ a step body, whatever else it looks like.
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-from inngest_gen.lint.code import Code
+from inngest_gen.lint.code import Code, at, end
 from inngest_gen.lint.module import FUNCTIONS, Module, own_parameters
 
 _DECLARES: Final = {"function", "deferred", "scorer"}
@@ -51,8 +52,7 @@ class Flows:
                 if failure is not None:
                     self._handler(failure)
         found = [code for code in functions if code not in self.handlers and code.is_async_generator and self._looks_like_a_flow(code)]
-        for code in [*self.handlers, *found]:
-            self._reached(code)
+        self._reached([*self.handlers, *found])
         self._yields.clear()  # what was found while the roles were not all known
         self._sort(found)
         self._yields.clear()
@@ -104,13 +104,16 @@ class Flows:
         """List the yields of a flow with the kind of the intent that each yields, None where that cannot be told."""
         known = self._yields.get(code)
         if known is None:
-            known = self._yields[code] = [(node, self.kinds(node.value, code)) for node in code.all(ast.Yield)]
+            known = self._yields[code] = [(node, self.kinds(node.value, code)) for node in sorted(code.all(ast.Yield), key=at)]
         return known
 
     def suspends(self, code: Code, around: ast.AST) -> ast.Yield | None:
         """Find a yield inside `around` at which the run may be suspended."""
-        for node, kind in self.yields(code):
-            if kind not in AT_ONCE and any(one is around for one in code.around(node)):
+        yields = self.yields(code)
+        for node, kind in yields[bisect_left(yields, at(around), key=lambda one: at(one[0])) :]:
+            if at(node) >= end(around):
+                return None
+            if kind not in AT_ONCE:
                 return node
         return None
 
@@ -135,52 +138,61 @@ class Flows:
         # A `.using(...)` or `.defer(...)` alone may be anybody's.
         return bool(kinds) and (self.module.imports_us or not kinds <= {"defer", "abort", "using"})
 
-    def _reached(self, start: Code) -> None:
+    def _reached(self, start: list[Code]) -> None:
         """Follow the calls that hand a context on: what is yielded is a sub-flow, what is given to step.run is a body."""
-        todo = [start]
-        seen = {start}
+        todo = start[::-1]
+        seen: set[Code] = set()
         while todo:
             code = todo.pop()
+            if code in seen:
+                continue
+            seen.add(code)
             for call in code.all(ast.Call):
-                if code.path(call.func) == "@ctx.step.run":
-                    self._body(code, call)
-                    continue
-                called = self.module.function(call.func, code)
-                if called is None:
-                    continue
-                self._hand_context_on(call.args, call.keywords, code, called)
-                if called.is_async_generator and _is_yielded(call, code):
-                    self.flows.setdefault(called)
-                    self.lazy.pop(called, None)
-                if called not in seen:
-                    seen.add(called)
-                    todo.append(called)
-                if code.path(call.func) is None and _is_raced(call, code):
-                    self.raced.add(called)
-            for inner in code.inner:
-                nested = self.module.codes[inner]
-                if nested not in seen and isinstance(inner, FUNCTIONS):
-                    seen.add(nested)
-                    todo.append(nested)
+                runs_a_step = code.path(call.func) == "@ctx.step.run"
+                changed = self._body(code, call) if runs_a_step else self._called(code, call, todo)
+                if changed is not None:  # it has got a context: its calls, and those of the functions in it, mean more than before
+                    again = seen.intersection(self._inside(changed))
+                    seen -= again
+                    todo += again
+            todo += [self.module.codes[inner] for inner in code.inner if isinstance(inner, FUNCTIONS)]
 
-    def _body(self, code: Code, call: ast.Call) -> None:
-        if len(call.args) > 1:
-            body = self.module.function(call.args[1], code)
-            if body is not None and body not in self.handlers:
-                calls = self.bodies.setdefault(body, [])
-                self._hand_context_on(call.args[2:], call.keywords, code, body)
-                if all(known is not call for _, known in calls):
-                    calls.append((code, call))
+    def _inside(self, code: Code) -> Iterator[Code]:
+        """Give a function and all the functions in it."""
+        yield code
+        for inner in code.inner:
+            yield from self._inside(self.module.codes[inner])
 
-    def _hand_context_on(self, arguments: list[ast.expr], keywords: list[ast.keyword], code: Code, called: Code) -> None:
+    def _called(self, code: Code, call: ast.Call, todo: list[Code]) -> Code | None:
+        called = self.module.function(call.func, code)
+        if called is None:
+            return None
+        if called.is_async_generator and _is_yielded(call, code):
+            self.flows.setdefault(called)
+        if code.path(call.func) is None and _is_raced(call, code):
+            self.raced.add(called)
+        todo.append(called)
+        return self._hand_context_on(call.args, call.keywords, code, called)
+
+    def _body(self, code: Code, call: ast.Call) -> Code | None:
+        body = self.module.function(call.args[1], code) if len(call.args) > 1 else None
+        if body is None or body in self.handlers:
+            return None
+        calls = self.bodies.setdefault(body, [])
+        if all(known is not call for _, known in calls):
+            calls.append((code, call))
+        return self._hand_context_on(call.args[2:], call.keywords, code, body)
+
+    def _hand_context_on(self, arguments: list[ast.expr], keywords: list[ast.keyword], code: Code, called: Code) -> Code | None:
+        """Note that a function is given the context; give the function if that is news."""
         if called.context is not None:
-            return
+            return None
         for argument, parameter in zip(arguments, own_parameters(called), strict=False):
             if code.path(argument) == "@ctx":
                 called.context = parameter.arg
         for keyword in keywords:
             if keyword.arg is not None and code.path(keyword.value) == "@ctx":
                 called.context = keyword.arg
+        return None if called.context is None else called
 
     def _sort(self, found: list[Code]) -> None:
         yielded = set(self.flows)
@@ -318,7 +330,7 @@ def _is_yielded(call: ast.Call, code: Code) -> bool:
         if isinstance(around, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
             targets = around.targets if isinstance(around, ast.Assign) else [around.target]
             names = {target.id for target in targets if isinstance(target, ast.Name)}
-            return any(isinstance(node.value, ast.Name) and node.value.id in names for node in code.all(ast.Yield))
+            return any(isinstance(code.parent[node], ast.Yield) for name in names for node in code.names(name))
         if isinstance(around, (ast.Lambda, ast.stmt)):
             return False
     return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from inngest_gen.lint.code import Code
@@ -35,8 +35,9 @@ def changed_in_place(code: Code) -> dict[str, ast.AST]:
 def changed_globals(module: Module) -> dict[str, int]:
     """Find what the functions of a module change of its own names, "name" or "name.attribute", each with a line that does."""
     found: dict[str, int] = {}
+    called_at_top = {module.function(call.func, module.top) for call in module.top.all(ast.Call)}
     for code in module.functions():
-        if _registers(code, module):
+        if _registers(code, called_at_top):
             continue
         rebound = {name for declared in code.all(ast.Global) for name in declared.names}
         for name in code.all(ast.Name):
@@ -49,13 +50,13 @@ def changed_globals(module: Module) -> dict[str, int]:
     return found
 
 
-def _registers(code: Code, module: Module) -> bool:
+def _registers(code: Code, called_at_top: Container[Code | None]) -> bool:
     """Whether a function fills a registry while modules are loaded: a decorator, or what the module itself calls at its top."""
     while code.outer is not None and isinstance(code.outer.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         if _gives_back(code):
             return True
         code = code.outer
-    return _gives_back(code) or any(module.function(call.func, module.top) is code for call in module.top.all(ast.Call))
+    return _gives_back(code) or code in called_at_top
 
 
 def _gives_back(code: Code) -> bool:

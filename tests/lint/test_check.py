@@ -113,6 +113,56 @@ def test_a_thousand_lines_take_as_long_as_parsing_them_a_few_times() -> None:
     assert min(checking) < 12 * min(parsing)
 
 
+def _long(body: str, before: str = "", lines: int = 1_000) -> str:
+    """A handler of so many lines: the body again and again, its `#` numbered, `~` one less, and as many of what stands before it."""
+    count = lines // (body + before).count("\n")
+    numbered = [
+        "".join(part.replace("#", str(number)).replace("~", str(number - 1)) for number in range(1, count)) for part in (before, body)
+    ]
+    return handler(numbered[1], numbered[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "before"),
+    [
+        ("a# = yield ctx.step.run('a#', str)\nb# = ctx.step.run('b#', lambda: a#)\nyield b#\na#.append(b#)\n", ""),
+        ("for i# in range(3):\n    ctx.defer('a', app)\n    a = yield ctx.step.run('b#', str, i#)\n    a[0] = #\n", ""),
+        ("with open('a') as file#:\n    yield ctx.step.run('a#', file#.read)\nif ctx.data > #:\n    yield ig.Done(#)\n", ""),
+        ("x# = []\ndef add#():\n    x#.append(#)\nyield ctx.step.run('a#', add#)\nx#.append(#)\n", ""),
+        (
+            "yield flow#(ctx, helper#(#))\n",
+            "def helper#(x):\n    helper(#)\nasync def flow#(c, x):\n    yield c.step.run('a#', helper#, x)\n",
+        ),
+        ("yield f1(ctx)\n", "async def f#(c):\n    x = yield c.step.run('a#', str)\n    yield f~(c)\n    yield ig.Done(x)\n"),
+        ("helper1()\n", "def helper#():\n    helper1()\n    return 1\nX# = helper#()\n"),
+    ],
+)
+def test_time_grows_with_the_lines_and_not_with_their_square(body: str, before: str) -> None:
+    texts = [_long(body, before, 200), _long(body, before, 2_000)]
+    taken: list[list[float]] = [[], []]
+    gc.collect()
+    for _ in range(3):
+        for times, text in zip(taken, texts, strict=True):
+            started = time.process_time()
+            check(text)
+            times.append(time.process_time() - started)
+    assert min(taken[1]) < 10 * 3 * min(taken[0])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        handler(
+            "if ctx.data == 0:\n    pass\n" + "".join(f"elif ctx.data == {n}:\n    yield ctx.step.run('{n}', str)\n" for n in range(400))
+        ),
+        handler("f0()\nyield ctx.step.run('a', str)", "".join(f"def f{n}():\n    return f{n + 1}()\n" for n in range(2_000))),
+    ],
+    ids=["elif", "calls"],
+)
+def test_long_chains_can_be_looked_at(source: str) -> None:
+    assert check(source) == []
+
+
 def test_every_rule_has_a_code_of_its_own_and_a_line_of_reason() -> None:
     for code, rule in RULES.items():
         assert code == rule.code

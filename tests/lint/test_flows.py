@@ -134,6 +134,34 @@ def test_a_sub_flow_without_annotations_is_known_by_its_use(use: str) -> None:
     assert codes(source) == ["IGN106"]
 
 
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_a_function_that_is_handed_the_context_by_one_of_its_callers_has_it(order: tuple[str, str]) -> None:
+    source = f"""{HEAD}
+@app.function('{order[0]}')
+async def {order[0]}(ctx):
+    yield {order[0]}_helper(ctx)
+
+@app.function('{order[1]}')
+async def {order[1]}(ctx):
+    yield {order[1]}_helper(ctx)
+
+def one_helper(c):
+    return charge(None)
+
+def two_helper(c):
+    return charge(c)
+
+def charge(c):
+    def made():
+        return c.step.run('a', body)
+    return made()
+
+def body():
+    pass
+"""
+    assert roles(source) == {"one": "flow", "two": "flow", "body": "body"}
+
+
 def test_inner_flows_see_the_context_around_them() -> None:
     source = f"""import time
 {HEAD}

@@ -118,7 +118,7 @@ def _loop(node: ast.AST, code: Code) -> ast.AST | None:
 
 def _is_constant(id_: ast.expr, loop: ast.AST, code: Code) -> bool:
     changing = {
-        name.id for name in code.all(ast.Name) if isinstance(name.ctx, ast.Store) and any(around is loop for around in code.around(name))
+        name.id for name in ast.walk(loop) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store) and name in code.parent
     }
     for node in ast.walk(id_):
         if isinstance(node, (ast.Call, ast.Yield, ast.Await, ast.NamedExpr, ast.Attribute, ast.Subscript)):

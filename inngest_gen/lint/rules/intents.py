@@ -89,13 +89,7 @@ def _is_used(name: str, code: Code, *, in_a_container: bool) -> bool:
 
 
 def _loads(name: str, code: Code) -> Iterator[ast.Name]:
-    for node in code.all(ast.Name):
-        if node.id == name and isinstance(node.ctx, ast.Load):
-            yield node
-    for inner in code.inner:
-        for part in ast.walk(inner):
-            if isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Load) and part not in code.parent:
-                yield part
+    return (node for node in (*code.names(name), *code.names_inside(name)) if isinstance(node.ctx, ast.Load))
 
 
 NEVER_YIELDED = Rule(

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from inngest_gen.lint.code import Binding, Code, at
+from inngest_gen.lint.code import Binding, Code, at, end
 from inngest_gen.lint.module import own_parameters
 from inngest_gen.lint.mutations import MUTATORS, changed_in_place, changes
 from inngest_gen.lint.rule import Hit, Program, Rule
@@ -21,14 +21,13 @@ def _read_after(name: str, place: ast.AST, code: Code) -> ast.Name | None:
     statement = code.statement(place)
     if statement is None or _rebinds(statement, name):
         return None
-    end = getattr(statement, "end_lineno", 0), getattr(statement, "end_col_offset", 0)
-    uses = sorted((node for node in code.all(ast.Name) if node.id == name), key=lambda node: _order(node, code))
-    after = [node for node in uses if at(node) > end]
+    uses = sorted(code.names(name), key=lambda node: _order(node, code))
+    after = [node for node in uses if at(node) >= end(statement)]
     if after:
         return after[0] if isinstance(after[0].ctx, ast.Load) else None
     for around in code.around(statement):
         if isinstance(around, (ast.For, ast.AsyncFor, ast.While)):
-            inside = [node for node in uses if any(one is around for one in code.around(node)) and at(node) < at(statement)]
+            inside = [node for node in uses if code.is_in(node, around) and at(node) < at(statement)]
             if inside and isinstance(inside[0].ctx, ast.Load):
                 return inside[0]
     return None
@@ -150,8 +149,8 @@ def _event_changed(program: Program) -> Iterator[Hit]:
             if path not in {"@ctx.data", "@ctx.event.data"}:
                 continue
             for code, call in uses:
-                end = getattr(code.statement(call), "end_lineno", 0)
-                readers = [one for one in code.all(ast.Attribute) if one.lineno > end and code.path(one) == path]
+                made_in = code.statement(call) or call
+                readers = [one for one in code.all(ast.Attribute) if at(one) >= end(made_in) and code.path(one) == path]
                 if readers and code in program.flows.flows:
                     yield _lost(place, path.removeprefix("@"), min(readers, key=at))
                     break
@@ -167,7 +166,7 @@ def _is_of(name: str, body: Code, flow: Code) -> bool:
 
 
 def _assigns(name: str, body: Code) -> bool:
-    return any(node.id == name and not isinstance(node.ctx, ast.Load) for node in body.all(ast.Name))
+    return any(not isinstance(node.ctx, ast.Load) for node in body.names(name))
 
 
 def _is_data(name: str, code: Code, program: Program) -> bool:

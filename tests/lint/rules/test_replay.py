@@ -148,6 +148,12 @@ class TestFunctionsThatAreCalled:
         def again(n):
             return again(n - 1) if n else time.time()
 
+        def even(n):
+            return odd(n - 1) if n else 0
+
+        def odd(n):
+            return even(n - 1) if n else time.time()
+
         @cached
         def decorated():
             return time.time()
@@ -156,7 +162,7 @@ class TestFunctionsThatAreCalled:
             yield time.time()
     """
 
-    @pytest.mark.parametrize("call", ["due()", "later()", "await awaited()", "again(3)"])
+    @pytest.mark.parametrize("call", ["due()", "later()", "await awaited()", "again(3)", "even(2)", "odd(2)"])
     def test_count_with_what_they_do(self, call: str) -> None:
         [finding] = found(handler(f"yield ctx.step.run('a', str, {call})", self.BEFORE), "IGN101")
         assert finding.message.startswith(
