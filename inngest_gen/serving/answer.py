@@ -48,7 +48,9 @@ async def answer_call(
     )
     try:
         data = None if chain is not None else await function.receive(call.events[0].data)
-        first = wire.attempt == 0 and not wire.steps and not wire.defers and wire.target is None  # H05; a reply of defers alone comes before (L12)
+        first = (
+            wire.attempt == 0 and not wire.steps and not wire.defers and wire.target is None
+        )  # H05; a reply of defers alone comes before (L12)
         execution = function.begin(call, memos=wire.steps, memo_of=memo_of, prior_defers=wire.defers, data=data, chain=chain, first=first)
     except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
         return error_reply(Failure.of(error, no_retry=True), no_retry=True)
