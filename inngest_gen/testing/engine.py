@@ -29,6 +29,7 @@ from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Reopen
 from inngest_gen.errors import ConfigError, EngineError
 from inngest_gen.event import Event
 from inngest_gen.ids import nth_id
+from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import Step
 from inngest_gen.testing.director import Director
 from inngest_gen.testing.failures import CheckFailed, NotUsed, is_found
@@ -36,6 +37,7 @@ from inngest_gen.testing.given import PARENT, At, starting
 from inngest_gen.testing.handled import Handled
 from inngest_gen.testing.memory import Cut, MemoryStore
 from inngest_gen.testing.orders import Outcomes
+from inngest_gen.testing.patience import Patience
 from inngest_gen.testing.playing import Playing
 from inngest_gen.testing.result import Result, results
 from inngest_gen.testing.snapshot import Snapshot
@@ -54,7 +56,8 @@ class MemoryEngine:
 
     `steps` and `functions` say what stands in for them, `events` what is sent when a step waits for it, or at a time (`testing.at`). With
     `always_replay` every stop of a handler is held against a handler that is rebuilt from the record. `start` is when time begins, `seed` what the
-    ids are drawn from. Raises ConfigError for two functions of one slug, and for a stand-in that is none.
+    ids are drawn from. `patience` is how long, in real time, a handler or a body may take to come back. Raises ConfigError for two functions of one
+    slug, and for a stand-in that is none.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class MemoryEngine:
         seed: str = "",
         max_steps: int = 1000,
         max_happenings: int = 100_000,
+        patience: Duration = "30s",
         allow_unused: bool = False,
         director: Director | None = None,
     ) -> None:
@@ -75,6 +79,7 @@ class MemoryEngine:
         self.always_replay: bool = always_replay
         self.max_steps: int = max_steps
         self.max_happenings: int = max_happenings
+        self._patience = Patience(seconds(patience))
         self.allow_unused: bool = allow_unused
         self.director: Director = director or Director()
         self.log: logging.Logger = logging.getLogger("inngest_gen.testing")
@@ -151,6 +156,7 @@ class MemoryEngine:
             for handled in list(self._live.values()):
                 await handled.let_go()
         finally:
+            self._patience.close()
             self.threads.close()
             self.store.close()
             for app in self.apps:
@@ -246,8 +252,7 @@ class MemoryEngine:
     async def settle(self, until: Duration | datetime | None = None) -> None:
         """Let everything happen that can, or, with `until` (a duration from now, or a moment), all that happens until then."""
         limit = None if until is None else self._moment(until)
-        while await self.happen(limit):
-            pass
+        await self.move(lambda: False, limit)
         if limit is not None and limit > self.now():
             self._clock.advance_to(limit)
 
@@ -290,8 +295,27 @@ class MemoryEngine:
 
     # The loop.
 
-    async def happen(self, limit: float | None = None) -> bool:
-        """Let the next thing happen. Says False if there is none, until `limit` (epoch seconds)."""
+    async def move(self, done: Callable[[], bool], limit: float | None = None) -> bool:
+        """Let things happen until `done` says so, or nothing is left to happen until `limit` (epoch seconds). Says which."""
+        patience = self._patience
+        patience.open()
+        try:
+            while not done():
+                if not await self._happen(limit):
+                    return False
+        except BaseException as error:
+            for handled in list(self._live.values()):
+                await handled.let_go()  # before the scope: what they hold may have one
+            told = patience.failed(error)
+            if told is error:
+                raise
+            raise told from None
+        else:
+            return True
+        finally:
+            patience.close()
+
+    async def _happen(self, limit: float | None) -> bool:
         self._happened += 1
         if self._happened > self.max_happenings:
             raise CheckFailed(
@@ -300,7 +324,7 @@ class MemoryEngine:
             )
         self._happening = True
         try:
-            return await self._happen(limit)
+            return await self._next(limit)
         except Cut:
             self._happening = False
             await self.kill()
@@ -308,10 +332,12 @@ class MemoryEngine:
         finally:
             self._happening = False
 
-    async def _happen(self, limit: float | None) -> bool:
+    async def _next(self, limit: float | None) -> bool:
         await self._let_leave()
         if self._drives:
-            await self._drives.popleft().drive()
+            handled = self._drives.popleft()
+            self._patience.begin(f"the handler of {handled.name} is still in an await of its own, between its steps")
+            await handled.drive()
             return True
         if self._send_wanted():
             return True
@@ -321,6 +347,9 @@ class MemoryEngine:
             picked = self.director.pick(len(self._bodies) + may_pass)
             if picked < len(self._bodies):
                 handled, op = self._bodies.pop(picked)
+                self._patience.begin(
+                    f"the body of {describe(op.step)} has not come back; bodies run one after the other in a test, so none may wait for another"
+                )
                 await handled.body(op)
                 return True
         if due is None or not may_pass:

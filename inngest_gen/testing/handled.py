@@ -80,6 +80,11 @@ class Handled:
         """The handler, where it is in memory."""
         return self._execution
 
+    @property
+    def name(self) -> str:
+        """What messages call it: its function."""
+        return repr(self._record.function) if hasattr(self, "_record") else f"run number {self.run}"
+
     def under_way(self) -> list[Op]:
         """List the steps that have been asked for and have no result."""
         return [] if self._execution is None else [leaf.op for leaf in self._execution.pending.values()]

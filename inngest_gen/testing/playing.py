@@ -49,10 +49,9 @@ class Playing:
 
         unwatch = self.engine.watch(watch)
         try:
-            while not reached:
-                if not await self.engine.happen():
-                    wanted = repr(what) if isinstance(what, str) else " or ".join(what)
-                    raise Stuck(f"the run did not come to {wanted}\n\n{self.result.timeline()}")
+            if not await self.engine.move(lambda: reached):
+                wanted = repr(what) if isinstance(what, str) else " or ".join(what)
+                raise Stuck(f"the run did not come to {wanted}\n\n{self.result.timeline()}")
         finally:
             unwatch()
         return self.result

@@ -66,12 +66,13 @@ async def execute_step(
     async with engine:
         playing = engine.play(own, event)
         await playing.run_until(step_id)
-        while True:
-            step = playing.result.steps[step_id]
-            if step.status in {"completed", "failed", "abandoned"}:
-                return step
-            if not await engine.happen():
-                raise Stuck(f"step {step_id!r} gave no result\n\n{playing.result.timeline()}")
+
+        def settled() -> bool:
+            return playing.result.steps[step_id].status in {"completed", "failed", "abandoned"}
+
+        if not await engine.move(settled):
+            raise Stuck(f"step {step_id!r} gave no result\n\n{playing.result.timeline()}")
+        return playing.result.steps[step_id]
 
 
 def prepared(function: Any, app: App | Sequence[App] | None, **options: Any) -> tuple[MemoryEngine, Function]:

@@ -1,5 +1,7 @@
 """A run is moved until it comes to a step, a sleep or a wait, looked at there, and moved on; a step is run alone."""
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 import inngest_gen as ig
@@ -75,3 +77,53 @@ async def test_a_step_that_fails_alone_gives_its_error() -> None:
     assert (step.status, str(step.error), step.attempts) == ("failed", "ZeroDivisionError: division by zero", 5)
     with pytest.raises(testing.Stuck, match="did not come to 'other'"):
         await testing.execute_step(handler, "other")
+
+
+async def test_code_that_does_not_come_back_is_told_with_its_line() -> None:
+    gate = anyio.Event()
+
+    async def in_the_handler(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("first", lambda: 1)
+        await gate.wait()  # noqa: IGN106 - here
+
+    async def in_a_body(ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.parallel(ctx.step.run("waits", gate.wait), ctx.step.run("opens", gate.set))
+
+    own = ig.App("own")
+    for handler, told in [
+        (
+            in_the_handler,
+            r"the handler of 'own-in_the_handler' is still in an await of its own, between its steps \(it waits at .*test_stopping.py:\d+\)",
+        ),
+        (in_a_body, r"the body of step.run 'waits' has not come back; bodies run one after the other"),
+    ]:
+        async with testing.MemoryEngine(own, patience="50ms") as engine:
+            function = own.function(handler.__name__)(handler)
+            engine.functions[function.slug] = function
+            with pytest.raises(testing.Stuck, match=rf"after 0.05 s of real time {told}"):
+                await engine.play(function).finish()
+
+
+async def test_a_scope_that_a_resource_holds_may_stay_open_between_stops() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        tasks = yield ctx.using(anyio.create_task_group())
+        yield ctx.step.run("first", lambda: 1)
+        yield ctx.step.sleep("nap", "1h")
+        tasks.start_soon(anyio.lowlevel.checkpoint)
+
+    home = ig.App("home")
+    function = home.function("f")(handler)
+    async with testing.MemoryEngine(home) as engine:
+        run = engine.play(function)
+        await run.run_until("nap")
+        assert (await run.finish()).status == "completed"
+
+
+async def test_the_cancellation_of_a_test_is_not_taken_for_its_impatience() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        await anyio.sleep_forever()  # noqa: IGN106
+        yield ig.Done()
+
+    with anyio.move_on_after(0.05) as scope:
+        await testing.run(handler)
+    assert scope.cancelled_caught
