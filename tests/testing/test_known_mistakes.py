@@ -54,6 +54,7 @@ def module(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Module
 
 
 def function_of(module: ModuleType) -> ig.Function:
+    main: ig.Function
     [main] = [function for function in module.app.functions.values() if function.options.triggers]
     return main
 
@@ -64,7 +65,8 @@ async def found(how: Any, *arguments: Any) -> bool:
         result = await how(*arguments)
     except testing.CheckFailed:
         return True
-    return getattr(result, "result", result).status != "completed"
+    status: str = getattr(result, "result", result).status
+    return status != "completed"
 
 
 def stand_in_for_the_network(module: ModuleType) -> None:
