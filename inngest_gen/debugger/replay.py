@@ -12,7 +12,7 @@ from typing import Any
 import anyio.lowlevel
 
 from inngest_gen.app.function import Function
-from inngest_gen.calls.request import CallRequest
+from inngest_gen.calls.request import CallRequest, without_own_keys
 from inngest_gen.debugger.capture import Tape, capturing, current_tape, tape_logger
 from inngest_gen.debugger.history import History
 from inngest_gen.debugger.stop import Settled, State
@@ -24,8 +24,6 @@ from inngest_gen.middleware.chain import Chain
 
 UsingHook = Callable[[Any], Any]
 """Gets the context manager that `ctx.using` named and gives what stands for the entered resource."""
-
-_OWN = {"_inngest", "_inngestExperiment"}
 
 
 class Replay:
@@ -67,7 +65,11 @@ class Replay:
             chain.mute()  # hooks that change something are called, those that are told of something are not
         try:
             with capturing():
-                data = None if chain is not None else await function.receive(_data(recording.events[0].data if recording.events else {}))
+                data = (
+                    None
+                    if chain is not None
+                    else await function.receive(without_own_keys(recording.events[0].data if recording.events else {}))
+                )
                 execution = function.begin(
                     call,
                     memos=history.memos(),
@@ -163,11 +165,6 @@ class Replay:
                 self.notes.append(note)
 
         return stub_for(manager, told)
-
-
-def _data(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the data as `ctx.data` is made from: without the engine's own keys."""
-    return {key: value for key, value in data.items() if key not in _OWN} if "_inngest" in data else data
 
 
 async def replay_to(
