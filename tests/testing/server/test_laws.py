@@ -88,7 +88,9 @@ def test_whatever_an_app_answers_its_runs_end_or_are_told_to_be_stuck(soak: bool
                 assert all(run.ended for run in await server.run({"name": "go"}))
             for run in server.runs:
                 assert len(set(run.stack)) == len(run.stack)
-                assert [call.handled for call in run.calls] == [True] * len(run.calls)
+            with anyio.fail_after(30):  # a request of a gateway's may outlast its run
+                while not all(call.handled for run in server.runs for call in run.calls):
+                    await anyio.sleep(0.01)
 
     anyio.run(main)
 
