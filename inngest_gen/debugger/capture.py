@@ -51,6 +51,22 @@ class Tape:
         return tuple(Output(stream=stream, text="".join(text for _, text in parts)) for stream, parts in groups)
 
 
+class Passed:
+    """What was printed and logged at several stops, joined and bounded."""
+
+    def __init__(self) -> None:
+        self._tape = Tape()
+
+    def take(self, output: tuple[Output, ...]) -> None:
+        """Take what belongs to one stop."""
+        for one in output:
+            self._tape.write(one.stream, one.text)
+
+    def output(self) -> tuple[Output, ...]:
+        """Give what was taken, in order."""
+        return self._tape.output()
+
+
 current_tape: ContextVar[Tape | None] = ContextVar("inngest_gen_debugger_tape", default=None)
 """The tape of the run that the running code belongs to; None for all other code."""
 

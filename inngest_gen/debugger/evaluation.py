@@ -35,8 +35,8 @@ class Evaluation:
         return f"{error.get('name')}: {error.get('message')}"
 
 
-def evaluate(expression: str, live: LiveFrame) -> Evaluation:
-    """Evaluate an expression in a frame."""
+def evaluate(expression: str, live: LiveFrame, kept: list[object] | None = None) -> Evaluation:
+    """Evaluate an expression in a frame. The value is added to `kept`: its variable's path then begins with -1 for the first one there, and so on."""
     tape = Tape()
     token = current_tape.set(tape)
     try:
@@ -47,7 +47,11 @@ def evaluate(expression: str, live: LiveFrame) -> Evaluation:
         return Evaluation(expression=expression, value=None, error=failure, output=tape.output())
     finally:
         current_tape.reset(token)
-    return Evaluation(expression=expression, value=variable(expression, value), error=None, output=tape.output())
+    path: tuple[int, ...] = ()
+    if kept is not None:
+        kept.append(value)
+        path = (-len(kept),)
+    return Evaluation(expression=expression, value=variable(expression, value, path), error=None, output=tape.output())
 
 
 def truth(expression: str, frames: Sequence[LiveFrame]) -> bool:

@@ -8,7 +8,7 @@ nothing reaches an engine or a server. Refuses: to move while a move is under wa
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +19,7 @@ from inngest_gen.app.function import Function
 from inngest_gen.calls.failure import Failure
 from inngest_gen.debugger import looks, scene, source
 from inngest_gen.debugger.breakpoint import Breakpoint, Hits, checked
+from inngest_gen.debugger.capture import Passed
 from inngest_gen.debugger.evaluation import Evaluation, evaluate, truth
 from inngest_gen.debugger.frames import LiveFrame, frame_of, stack
 from inngest_gen.debugger.history import RECORDED, Edit, History, recorded
@@ -58,6 +59,7 @@ class Session:
         self._breakpoint_number = 0
         self._names = 0
         self._attempts: dict[tuple[str, str], int] = {}
+        self._evaluated: list[object] = []
         self._keep_source()
 
     # What it is.
@@ -111,17 +113,26 @@ class Session:
             return await walker.to(walker.number + max(count, 0), "step")
 
     async def step_over(self) -> Stop:
-        """Go to the next stop in this flow or, when it has ended, in the one that waits for it: not into sub-flows, nor to other branches."""
+        """Go to the next stop in this flow or, when it has ended, in the one that waits for it: not into sub-flows, nor to other branches.
+
+        A breakpoint on the way stops it.
+        """
         with self._moving() as walker:
             return await self._to_flow(walker, await self._flows(), deeper=False)
 
     async def step_in(self) -> Stop:
-        """Go to the next stop in this flow or in one that it yields: into a sub-flow, but not to other branches."""
+        """Go to the next stop in this flow or in one that it yields: into a sub-flow, but not to other branches.
+
+        A breakpoint on the way stops it.
+        """
         with self._moving() as walker:
             return await self._to_flow(walker, await self._flows(), deeper=True)
 
     async def step_out(self) -> Stop:
-        """Go on until this flow has ended: to the next stop in the flow that waits for it; from the handler itself to the end."""
+        """Go on until this flow has ended: to the next stop in the flow that waits for it; from the handler itself to the end.
+
+        A breakpoint on the way stops it.
+        """
         with self._moving() as walker:
             return await self._to_flow(walker, (await self._flows())[1:], deeper=False)
 
@@ -174,24 +185,7 @@ class Session:
     async def continue_(self) -> Stop:
         """Go on to the next breakpoint, or to the last stop."""
         with self._moving() as walker:
-            here = walker.number
-            hits = Hits(self.breakpoints)
-            logged: list[str] = []
-            found: list[tuple[int, list[int]]] = []
-
-            def visit(replay: Replay, mark: Mark) -> bool:
-                hit, said = hits.at(replay, mark)
-                if mark.number <= here:
-                    return False
-                logged.extend(said)
-                if hit:
-                    found.append((mark.number, hit))
-                return bool(hit)
-
-            await walker.scan(0 if hits.count_from_start else here, visit)
-            if found:
-                return await walker.to(found[0][0], "breakpoint", hit=tuple(found[0][1]), logged=tuple(logged))
-            return await walker.to(END, "end", logged=tuple(logged))
+            return await self._go_on(walker, lambda _, __: False, "end")
 
     async def reverse_continue(self) -> Stop:
         """Go back to the last breakpoint before this stop, or to the start."""
@@ -240,8 +234,9 @@ class Session:
         values = live.values()
         if not path:
             return listed(values)[start : None if count is None else start + count]
+        first = path[0]
         try:
-            value = found(list(values.values())[path[0]], path[1:])
+            value = found(list(values.values())[first] if first >= 0 else self._evaluated[-first - 1], path[1:])
         except LookupError:
             raise MisuseError(f"there is no value at {list(path)} in frame {live.id}") from None
         return inside(value, tuple(path), start, count)
@@ -254,11 +249,12 @@ class Session:
     def evaluate(self, expression: str, frame: int | None = None) -> Evaluation:
         """Evaluate an expression in a frame (None: the innermost). This runs code: what it changes is gone with the next move.
 
-        An error of the expression is part of the Evaluation. Raises MisuseError where there is no such frame.
+        An error of the expression is part of the Evaluation; what is inside its value can be listed by `variables` until the next move. Raises
+        MisuseError where there is no such frame.
         """
         live = self._frame(frame)
         self._walker.touched = True
-        return evaluate(expression, live)
+        return evaluate(expression, live, self._evaluated)
 
     def source(self, file: str) -> list[str]:
         """Give the lines of a source file, that of the handler as its code was loaded; none where it cannot be read."""
@@ -392,6 +388,7 @@ class Session:
         if self._busy:
             raise MisuseError("a move is under way: await it before the next")
         self._busy = True
+        self._evaluated.clear()
         try:
             yield self._walker
         except BaseException:
@@ -406,17 +403,38 @@ class Session:
 
     async def _to_flow(self, walker: Walker, flows: list[int], *, deeper: bool) -> Stop:
         """Go to the next stop of one of these flows; with `deeper` or of one that the first of them has yielded."""
-        hits: list[int] = []
 
-        def visit(replay: Replay, mark: Mark) -> bool:
+        def wanted(replay: Replay, mark: Mark) -> bool:
             # A branch that begins is an intent of the flow that yielded the group, but that flow goes on only when the group has settled.
             own = mark.flow in flows and not (mark.in_group and mark.flow != flows[0])
-            if mark.kind is not None and (own or (deeper and bool(flows) and flows[0] in scene.ancestors(replay))):
-                hits.append(mark.number)
-            return bool(hits)
+            return mark.kind is not None and (own or (deeper and bool(flows) and flows[0] in scene.ancestors(replay)))
 
-        await walker.scan(walker.number, visit)
-        return await walker.to(hits[0] if hits else END, "step")
+        return await self._go_on(walker, wanted, "step")
+
+    async def _go_on(self, walker: Walker, wanted: Callable[[Replay, Mark], bool], reason: Reason) -> Stop:
+        """Go on to the next stop that is wanted or has a breakpoint, or to the last."""
+        here = walker.number
+        hits = Hits(self.breakpoints)
+        logged: list[str] = []
+        passed = Passed()
+        found: list[tuple[int, tuple[int, ...]]] = []
+
+        def visit(replay: Replay, mark: Mark) -> bool:
+            hit, said = hits.at(replay, mark)
+            if mark.number <= here:
+                return False
+            logged.extend(said)
+            if hit or wanted(replay, mark):
+                found.append((mark.number, tuple(hit)))
+            elif not replay.is_last:
+                passed.take(replay.tape.output())
+            return bool(found)
+
+        await walker.scan(0 if hits.count_from_start else here, visit)
+        number, hit = found[0] if found else (END, ())
+        stop = await walker.to(number, "breakpoint" if hit else reason, hit=hit, logged=tuple(logged))
+        walker.stop = replace(stop, passed=passed.output())
+        return walker.stop
 
     def _target(self, where: str | Test) -> Target:
         stop = self._walker.stop

@@ -207,7 +207,8 @@ class Stop:
 
     `number` counts stops from 0, before the handler's first line: the n-th stop is at the n-th intent, and a last one is where nothing is left to
     replay (where that is not at an intent). `frames` is the stack, innermost first; `tree` all flows, groups and waiting steps. `resumes` is what
-    the flow gets next where that is known and no memo tells it. `hit` are the breakpoints that stopped it, `logged` what logpoints said on the way.
+    the flow gets next where that is known and no memo tells it. `hit` are the breakpoints that stopped it, `logged` what logpoints said on the way,
+    `passed` what was printed and logged at the stops that the move went past.
     """
 
     number: int
@@ -228,6 +229,7 @@ class Stop:
     notes: tuple[str, ...] = ()
     hit: tuple[int, ...] = field(default=(), compare=False)
     logged: tuple[str, ...] = field(default=(), compare=False)
+    passed: tuple[Output, ...] = field(default=(), compare=False)
     unstable: tuple[Unstable, ...] = field(default=(), compare=False)
 
     @property

@@ -229,3 +229,44 @@ async def test_a_breakpoint_that_is_none_is_refused(options: dict[str, str], wor
     with pytest.raises(MisuseError, match=words):
         session.break_at("add", **options)
     assert session.breakpoints == {}
+
+
+async def prints(ctx: ig.Context) -> ig.Flow:
+    for n in range(3):
+        print("at", n)  # noqa: IGN107 - what the tests are about
+        yield ctx.step.run("add", echo, n)
+        yield loud(ctx, n)
+
+
+async def loud(ctx: ig.Context, n: int) -> ig.Flow:
+    yield ctx.step.run("first", echo, n)
+    print("between", n)  # noqa: IGN107 - as above
+    yield ctx.step.run("second", echo, n)
+
+
+async def test_steps_over_and_out_stop_at_breakpoints_on_the_way() -> None:
+    session = await session_of(prints)
+    session.break_at("second", condition="n == 1")
+    await session.step(2)
+    assert told(await session.step_over()) == (5, "add")
+    assert session.stop.reason == "step"
+    await session.step()
+    stop = await session.step_over()
+    assert (told(stop), stop.reason, stop.hit) == ((8, "second"), "breakpoint", (1,))
+    await session.goto(7)
+    assert told(await session.step_out()) == (8, "second")
+    assert told(await session.step_out()) == (9, "add")
+
+
+async def test_what_was_printed_on_the_way_is_told_with_where_it_stops() -> None:
+    session = await session_of(prints)
+    session.break_at("add", hits="3")
+    session.break_at("first", log="n is {n}")
+    stop = await session.continue_()
+    assert "".join(one.text for one in stop.passed) == "at 0\nbetween 0\nat 1\nbetween 1\n"
+    assert [one.text for one in stop.output] == ["at 2\n"]
+    assert stop.logged == ("n is 0", "n is 1")
+    assert (await session.step()).passed == ()
+    await session.goto(2)
+    assert [one.text for one in (await session.step_over()).passed] == ["between 0\n"]
+    assert [one.text for one in (await session.finish()).passed] == []

@@ -427,3 +427,23 @@ async def test_a_recording_with_other_code_or_redacted_values_says_so_at_the_sta
         )
         assert (await session.step()).notes == ()
     assert Session(replace(recording, code=None), app).code == "unknown"
+
+
+async def test_what_is_inside_an_evaluated_value_is_listed_until_the_next_move() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        found = yield ctx.step.run("a", echo, [1, [2, 3]])
+        yield ctx.step.run("b", echo, found)
+        yield ctx.step.run("c", echo, found)
+
+    session = await session_of(handler)
+    await session.step(2)
+    first = session.evaluate("found + [{'k': 'v'}]").value
+    second = session.evaluate("{'n': found}").value
+    assert first is not None
+    assert second is not None
+    assert [one.text for one in session.variables(path=first.path, start=1)] == ["[2, 3]", "{'k': 'v'}"]
+    [inner] = session.variables(path=second.path)
+    assert (inner.name, [one.text for one in session.variables(path=inner.path)]) == ("'n'", ["1", "[2, 3]"])
+    await session.step()
+    with pytest.raises(MisuseError, match="no value at"):
+        session.variables(path=first.path)

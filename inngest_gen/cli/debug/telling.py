@@ -34,7 +34,7 @@ def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
     hit = "".join(f" {id}" for id in stop["hit"])
     yield f"stop {stop['number']} · {stop['reason']}{hit}{history}"
     yield from (f"  said      {_cut(said)}" for said in stop["logged"])
-    for output in stop["output"]:
+    for output in (*stop["passed"], *stop["output"]):
         name = {"stdout": "printed", "stderr": "printed", "log": "logged"}[output["stream"]]
         yield from (f"  {name:<9} {_cut(line)}" for line in output["text"].splitlines())
     yield from (f"  settled   {one['id']}: {one['how']}" for one in stop["settled"])
