@@ -7,16 +7,20 @@ Sources: server pkg/event/sessions.go, behaviours A60 to A65, I25, I26.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final
 
 from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
 
-__all__ = ["checked_sessions", "folded_meta", "layered_meta", "run_sessions"]
+__all__ = ["checked_sessions", "folded_meta", "handed_on", "layered_meta", "run_sessions"]
 
 _PER_EVENT: Final = 5
 _KEY_BYTES: Final = 128
 _ID_BYTES: Final = 512
+
+handed_on: ContextVar[tuple[object, Mapping[str, Any]] | None] = ContextVar("inngest_gen_sessions", default=None)
+"""In the handler and the step bodies of a run that has sessions to hand on: its app and these. For what is sent without a context, by `app.send`."""
 
 
 def run_sessions(events: Sequence[Event]) -> dict[str, str]:

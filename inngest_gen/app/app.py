@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from inngest_gen.app.context import Context, DeferContext
@@ -25,6 +26,7 @@ from inngest_gen.options.combination import flow_control
 from inngest_gen.options.retries import DEFAULT_RETRIES, Backoff, backoff, retries
 from inngest_gen.options.settings import Limits, Settings
 from inngest_gen.options.trigger import EventType, Trigger, triggers
+from inngest_gen.sessions import folded_meta, handed_on
 
 if TYPE_CHECKING:
     from inngest_gen.net.api import Api  # whoever has an engine in this process need not wait for what a server takes
@@ -306,9 +308,9 @@ class App:
     async def send(self, *events: Event) -> list[str]:
         """Send events; gives their ids.
 
-        They go to the engine that runs this app in this process, if there is one, else to the Inngest server of `settings`. Raises what
-        `engine.send` raises; for a server ApiError where it does not take them, ConfigError for what it would refuse and without an event key,
-        NotJSON, and TooLarge beyond 3 MiB.
+        They go to the engine that runs this app in this process, if there is one, else to the Inngest server of `settings`. What a run of this app
+        sends from a step's function carries the run's sessions, where they are handed on. Raises what `engine.send` raises; for a server ApiError
+        where it does not take them, ConfigError for what it would refuse and without an event key, NotJSON, and TooLarge beyond 3 MiB.
         """
         _check(events)
         return await self.middleware.send(events, self._deliver) if events else []
@@ -322,12 +324,12 @@ class App:
 
     async def _deliver(self, events: Sequence[Event]) -> list[str]:
         if self.engine is not None:
-            return await self.engine.send(*events)
+            return await self.engine.send(*self._with_sessions(events))
         return await self.api.send_events(self._wire(events))
 
     def _deliver_here(self, events: Sequence[Event]) -> list[str]:
         if self.engine is not None:
-            return self.engine.send_from_thread(events)
+            return self.engine.send_from_thread(self._with_sessions(events))
         return self.api.send_events_here(self._wire(events))
 
     def _wire(self, events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -339,8 +341,19 @@ class App:
             )
         from inngest_gen.protocol.events import wire_event
 
-        now = SystemClock().now()
-        return [wire_event(event, now=now) for event in events]
+        now, inherited = SystemClock().now(), self._inherited()
+        return [wire_event(event, now=now, sessions=inherited) for event in events]
+
+    def _inherited(self) -> Mapping[str, Any] | None:
+        """Give the sessions of the run of this app that the calling code belongs to, if it has some to hand on."""
+        run = handed_on.get()
+        return run[1] if run is not None and run[0] is self else None  # another app may be another environment's
+
+    def _with_sessions(self, events: Sequence[Event]) -> Sequence[Event]:
+        inherited = self._inherited()
+        if inherited is None:
+            return events
+        return [replace(event, meta=folded_meta(event.meta, inherited)) for event in events]
 
     def slug_of(self, target: object) -> str:
         """Give the slug of an invoke target: a Function, "fn" of this app, or "app-fn". Raises MisuseError for anything else."""

@@ -22,6 +22,7 @@ from inngest_gen.middleware.info import RunInfo
 from inngest_gen.middleware.stack import Stack
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.trigger import Cron, EventTrigger, EventType
+from inngest_gen.sessions import handed_on
 
 if TYPE_CHECKING:
     from inngest_gen.app.app import App
@@ -113,11 +114,18 @@ class Function:
         }
         if chain is None:
             execution = Execution(**options)
+            self._hand_on(call, execution)
             execution.start(self._called(call, execution, data, log))
             return execution
         hooked = HookedExecution(chain, **options)
+        self._hand_on(call, hooked)
         hooked.begin_with(self._beginning(call, hooked, chain, log, first=first))
         return hooked
+
+    def _hand_on(self, call: CallRequest, execution: Execution) -> None:
+        """Let `app.send` in the run know which sessions go on."""
+        if call.sessions and self.app.settings.session_propagation:
+            execution.context.run(handed_on.set, (self.app, call.sessions))
 
     def chain(self) -> Chain | None:
         """Make the middleware of one request; None where none is declared."""

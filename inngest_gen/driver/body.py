@@ -11,7 +11,7 @@ import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -163,11 +163,17 @@ def _own(error: BaseException) -> BaseException:
 
 async def _failed(error: BaseException, buffer: LazyBuffer) -> Outcome:
     # What the body deferred before it failed is shipped as well.
+    again = False
     try:
         await buffer.settle()
     except Exception as late:  # noqa: BLE001 - misuse, or what a hook raised
         buffer.log.warning("%s (run %s)", late, buffer.run_id, extra={"run_id": buffer.run_id})
-    return failed_outcome(error, tuple(buffer.drain()))
+        again = not _is_hopeless(late)
+    outcome = failed_outcome(error, tuple(buffer.drain()))
+    if again and outcome.failure is not None and outcome.failure.no_retry:
+        # Failed for good, but a hook kept a defer from leaving: another attempt makes it again, and only then it is not lost.
+        return replace(outcome, failure=replace(outcome.failure, no_retry=False))
+    return outcome
 
 
 def failed_outcome(error: BaseException, lazy: tuple[LazyOp, ...] = ()) -> Outcome:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
+from typing import Final
 from urllib.parse import parse_qsl
 
 from inngest_gen.protocol.reply import Reply, problem_reply
@@ -33,12 +34,20 @@ class Request:
     @property
     def query(self) -> Mapping[str, str]:
         """The query's values by name; of several of one name the last."""
-        return _parsed(self.url.partition("?")[2])
+        query = self.url.partition("?")[2]
+        return _known(query) if len(query) <= _KNOWN_LENGTH else _parsed(query)
 
 
-@lru_cache(maxsize=1024)  # there is one for each function, and for each step that is planned
+_KNOWN_LENGTH: Final = 256
+"""Of what anybody may send nothing long is kept."""
+
+
 def _parsed(query: str) -> Mapping[str, str]:
     return MappingProxyType(dict(parse_qsl(query, keep_blank_values=True)))
+
+
+_known = lru_cache(maxsize=1024)(_parsed)
+"""There is one for each function, and for each step that is planned."""
 
 
 class BodyRefused(Exception):

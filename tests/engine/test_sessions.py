@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any
 
+import anyio
 import pytest
 
 import inngest_gen as ig
@@ -53,3 +54,37 @@ async def test_they_go_from_events_to_handlers_and_to_what_they_start(path: path
         ["told", inherited], ["told", {**inherited, "org": "third"}],
     ]  # fmt: skip
     assert sorted((run.output for run in runs), key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("propagation", [True, False])
+async def test_what_a_run_sends_with_app_send_inherits_them_from_its_own_app_alone(path: pathlib.Path, propagation: bool) -> None:
+    app, other = ig.App("shop", session_propagation=propagation), ig.App("other")
+    told: dict[str, Any] = {}
+
+    @app.function("told", trigger="told")
+    @other.function("told", trigger="told-by-other")
+    async def told_(ctx: ig.Context) -> None:
+        told[ctx.data["how"]] = dict(ctx.sessions)
+
+    async def send() -> None:
+        await app.send(ig.Event("told", {"how": "async"}), ig.Event("told", {"how": "cut"}, meta={"sessions": {"org": None}}))
+        await other.send(ig.Event("told-by-other", {"how": "other"}))
+
+    def send_sync() -> None:
+        app.send_sync(ig.Event("told", {"how": "sync"}))
+
+    @app.function("f", trigger="go")
+    async def f(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("send", send)
+        yield ctx.step.run("send-sync", send_sync)
+
+    async with engine(path, app, other) as its_engine:
+        await app.send(ig.Event("told", {"how": "outside"}))
+        await its_engine.run(ig.Event("go", meta={"sessions": BOTH}), timeout=30)
+        with anyio.fail_after(30):
+            for one in await its_engine.runs():
+                await its_engine.wait(one.id)
+    inherited = BOTH if propagation else {}
+    assert told == {
+        "async": inherited, "cut": {"team": "core"} if propagation else {}, "other": {}, "sync": inherited, "outside": {},
+    }  # fmt: skip

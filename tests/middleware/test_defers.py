@@ -246,6 +246,32 @@ class TestErrors:
         assert not one.defers
         assert any("Fails.transform_defer_input failed: ConnectionError: away" in record.getMessage() for record in caplog.records)
 
+    async def test_where_the_body_failed_for_good_another_attempt_is_made_so_that_the_defer_leaves(self, path: pathlib.Path) -> None:
+        asked: list[str] = []
+
+        class Flaky(Seals):
+            async def transform_defer_input(self, defer: ig.DeferInput) -> ig.DeferInput:
+                asked.append(defer.id or "")
+                if len(asked) == 1:
+                    raise ConnectionError("away")
+                return await super().transform_defer_input(defer)
+
+        app, note = shop(Flaky, backoff=1)
+
+        def body(ctx: ig.Context) -> None:
+            ctx.defer("d", note, {"n": 1}).submit()
+            raise ig.NonRetriableError("no")
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.step.run("one", body, ctx)
+
+        runs = await run(path, app)
+        one = of(runs, "f")
+        assert outcome(one) == ("NonRetriableError", "no")
+        assert len(step(one, "one").attempts) == len(asked) == 2
+        assert of(runs, "note").output == {"n": 1}
+
     async def test_the_others_of_the_attempt_leave_all_the_same_and_once(self, path: pathlib.Path) -> None:
         asked: list[str] = []
 

@@ -125,6 +125,7 @@ async def test_sessions_go_from_events_to_handlers_and_to_what_they_start() -> N
             yield ctx.defer("own", note, {}, meta={"sessions": {"org": "other", "team": None}})
             yield ctx.step.invoke("call", child, {})
             yield ctx.step.send_event("send", ig.Event("told"))
+            yield ctx.step.run("bare", app.send, ig.Event("told"))
             yield ig.Done(["f", dict(ctx.sessions)])
 
         return app
@@ -134,11 +135,13 @@ async def test_sessions_go_from_events_to_handlers_and_to_what_they_start() -> N
     async with serving(app_of) as server:
         outputs = [run.output for run in await server.run(event)]
     assert sorted(outputs, key=str) == sorted(
-        [["f", both], ["note", both], ["note", {"org": "other"}], ["child", both], ["told", both]], key=str
+        [["f", both], ["note", both], ["note", {"org": "other"}], ["child", both], ["told", both], ["told", both]], key=str
     )
     async with serving(lambda **settings: app_of(session_propagation=False, **settings)) as server:
         outputs = [run.output for run in await server.run(event)]
-    assert sorted(outputs, key=str) == sorted([["f", both], ["note", {}], ["note", {"org": "other"}], ["child", {}], ["told", {}]], key=str)
+    assert sorted(outputs, key=str) == sorted(
+        [["f", both], ["note", {}], ["note", {"org": "other"}], ["child", {}], ["told", {}], ["told", {}]], key=str
+    )
 
 
 async def test_a_score_is_written_on_the_parent() -> None:
