@@ -127,6 +127,8 @@ def _return_type(fn: Any) -> Any:
         declared = fn.__annotations__.get("return", Any)
     except NameError:  # annotations are evaluated here from Python 3.14 on
         return Any
+    if declared is Any:
+        return Any
     if not isinstance(declared, type) or get_origin(declared) is not None:
         declared = _resolve(fn, declared)
     if get_origin(declared) in (collections.abc.Awaitable, collections.abc.Coroutine):

@@ -1,10 +1,16 @@
 """What the package knows of the loops: the same under asyncio and trio."""
 
+import asyncio
+import threading
+from functools import partial
+from typing import Any
+
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
-from inngest_gen.loops import bell, scope_marker
+from inngest_gen.loops import bell, inlet, scope_marker
 
 
 class TestBell:
@@ -65,6 +71,68 @@ class TestBell:
     def test_it_needs_a_loop(self) -> None:
         with pytest.raises(RuntimeError):
             bell()
+
+
+class TestInlet:
+    async def test_callbacks_from_threads_run_in_the_loop_in_their_order(self) -> None:
+        into, seen, done = inlet(), list[tuple[int, int]](), anyio.Event()
+        loops_thread = threading.get_ident()
+
+        def note(number: int) -> None:
+            seen.append((number, threading.get_ident()))
+
+        def hand_in() -> None:
+            for number in range(100):
+                into(partial(note, number))
+            into(done.set)
+
+        await anyio.to_thread.run_sync(hand_in)
+        await done.wait()
+        assert seen == [(number, loops_thread) for number in range(100)]
+        into.close()
+
+    async def test_what_a_callback_hands_in_runs_too(self) -> None:
+        into, done = inlet(), anyio.Event()
+        into(lambda: into(lambda: into(done.set)))
+        await done.wait()
+        into.close()
+
+    async def test_closed_it_takes_nothing_more_and_loses_nothing(self) -> None:
+        into, seen = inlet(), list[int]()
+        into(lambda: seen.append(1))
+        into(into.close)
+        into(lambda: seen.append(2))
+        into.close()
+        into.close()
+        with pytest.raises(RuntimeError):
+            into(lambda: seen.append(3))
+        await anyio.wait_all_tasks_blocked()
+        assert seen == [1, 2]
+
+    def test_it_needs_a_loop_that_is_there(self, anyio_backend_name: str) -> None:
+        with pytest.raises(RuntimeError):
+            inlet()
+
+        async def make() -> object:
+            return inlet()
+
+        into = anyio.run(make, backend=anyio_backend_name)
+        with pytest.raises(RuntimeError):
+            into(print)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # what trio does with a failing callback is to end
+async def test_a_callback_that_fails_does_not_keep_the_others_from_running() -> None:
+    into, done, told = inlet(), anyio.Event(), list[dict[str, Any]]()
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    into(lambda: 1 / 0)
+    into(done.set)
+    await done.wait()
+    loop.set_exception_handler(before)
+    assert [type(context["exception"]) for context in told] == [ZeroDivisionError]
+    into.close()
 
 
 async def test_the_mark_is_that_of_the_innermost_scope_of_the_task() -> None:

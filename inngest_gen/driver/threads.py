@@ -13,7 +13,7 @@ from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from inngest_gen.loops import bell, waker
+from inngest_gen.loops import Wake, bell, waker
 
 T = TypeVar("T")
 
@@ -33,10 +33,13 @@ _Inbox = SimpleQueue[_Job[Any] | None]
 
 
 class Threads:
-    """Worker threads that serve one loop; make it in that loop. A thread is started when none is idle, and kept until `close`."""
+    """Worker threads that serve one loop; make it in that loop. A thread is started when none is idle, and kept until `close`.
 
-    def __init__(self) -> None:
-        self._wake = waker()
+    `wake` runs a callback in the loop; it is the loop's own way unless it is given.
+    """
+
+    def __init__(self, wake: Wake | None = None) -> None:
+        self._wake = wake or waker()
         self._idle: list[_Inbox] = []  # touched in the loop only
         self._closed = False
 

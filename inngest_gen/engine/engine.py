@@ -46,7 +46,7 @@ from inngest_gen.engine.transitions import Effects, Over, Paused, Queued, Receiv
 from inngest_gen.engine.waiters import Waiter, Waiters
 from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RunNotFound, StoreError, UnsupportedOption
 from inngest_gen.event import Event
-from inngest_gen.loops import bell, keep_interrupts_from, waker
+from inngest_gen.loops import bell, inlet, keep_interrupts_from
 from inngest_gen.options.retries import Backoff, backoff
 from inngest_gen.options.trigger import Cron, EventTrigger
 from inngest_gen.recording.recording import Recording
@@ -153,7 +153,8 @@ class Engine:
             raise
         self._reading = anyio.Lock()
         self._readable = True
-        self.threads: Threads = Threads()
+        self._inlet = inlet()
+        self.threads: Threads = Threads(self._inlet)
         self._timer_news = anyio.Event()
         self._start_news = anyio.Event()
         self._emptied = anyio.Event()
@@ -164,7 +165,7 @@ class Engine:
             if not isinstance(trigger, Cron)
         )
         self.transitions: Transitions = Transitions(set(self.functions), triggers, self._clock)
-        self._writer = Writer(connection, self.path, waker(), self.log)
+        self._writer = Writer(connection, self.path, self._inlet, self.log)
         self._state = "open"
         for app in self.apps:
             app.engine = self
@@ -211,6 +212,7 @@ class Engine:
                     self._readable = False
                     self._reader.close()
                 await anyio.to_thread.run_sync(self._writer.close)
+            self._inlet.close()
             self._state = "closed"
             if self._unlisten is not None:
                 self._unlisten()
