@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from inngest_gen.debugger.breakpoint import Breakpoint
 from inngest_gen.debugger.evaluation import Evaluation
+from inngest_gen.debugger.fetching import fetch
 from inngest_gen.debugger.history import History
 from inngest_gen.debugger.looks import LastChange
 from inngest_gen.debugger.session import Session
@@ -30,6 +31,7 @@ __all__ = [
     "Verdict",
     "check",
     "dumps",
+    "fetch",
     "loads",
     "redact",
 ]

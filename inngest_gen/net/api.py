@@ -33,6 +33,7 @@ __all__ = ["Api", "Registered", "Stale"]
 T = TypeVar("T")
 
 _REFUSED: Final = {401, 403}
+_NO_RUN: Final = b"Unable to load function run"
 _log = logging.getLogger("inngest_gen.net")
 
 
@@ -98,6 +99,29 @@ class Api:
     async def actions(self, run_id: str) -> bytes:
         """Give the recorded steps of a run, as JSON. Raises ApiError."""
         return await self._read(f"/v0/runs/{quote(run_id, safe='')}/actions", f"reading the steps of run {run_id}", b"{")
+
+    async def run(self, run_id: str) -> Mapping[str, Any] | None:
+        """Give what the server shows of a run, under way or ended (J07); None where it knows of none. Raises ApiError. It is asked once."""
+        reaction = await self._clients.carry_out(self._authorized("GET", f"/v1/runs/{quote(run_id, safe='')}"))
+        if isinstance(reaction, Answer):
+            shown = (_object(reaction) or {}).get("data") if reaction.fine else None
+            if isinstance(shown, dict):
+                return shown
+            if reaction.status == 404 or (reaction.status == 500 and _NO_RUN in reaction.body):
+                return None
+        raise self._failed(f"reading run {run_id}", reaction)
+
+    async def functions(self, app_id: str) -> list[Any]:
+        """List the functions that an app has registered, as the server shows them (pkg/api/apiv1/functions.go). Raises ApiError. It is asked once."""
+        reaction = await self._clients.carry_out(self._authorized("GET", f"/v1/apps/{quote(app_id, safe='')}/functions"))
+        if isinstance(reaction, Answer) and reaction.fine:
+            try:
+                listed = orjson.loads(reaction.body)
+            except ValueError:
+                listed = ...
+            if listed is None or isinstance(listed, list):  # Go's nil slice
+                return listed or []
+        raise self._failed(f"reading the functions of app {app_id!r}", reaction)
 
     async def send_events(self, events: Sequence[Mapping[str, Any]], *, seed: str | None = None) -> list[str]:
         """Send events, given as JSON objects; gives their ids.

@@ -17,8 +17,10 @@ from inngest_gen.errors import ConfigError, InngestGenError, StepError
 from inngest_gen.event import Event
 from inngest_gen.intents.step import Invoke, Step, WaitForSignal
 
-__all__ = ["BadCall", "WireCall", "memo_of", "parse_call", "with_api_state"]
+__all__ = ["BadCall", "WireCall", "api_events", "api_steps", "memo_of", "parse_call", "with_api_state"]
 
+_EVENTS: Final = "the API's answer for the run's events"
+_STEPS: Final = "the API's answer for the run's steps"
 _FINISHED: Final = "inngest/function.finished"
 _CAUSES: Final = 8
 _DISCRIMINATED: Final = 2
@@ -121,15 +123,24 @@ def with_api_state(call: WireCall, batch: bytes, actions: bytes) -> WireCall:
     Raises BadCall (500) for answers that are neither.
     """
     try:
-        many = _json(batch, "the API's answer for the run's events")
-        if not isinstance(many, list):
-            raise _wrong("the API's answer for the run's events", "an array", many)
-        events = tuple(_event(one, f"events[{place}]") for place, one in enumerate(many))
-        what = "the API's answer for the run's steps"
-        steps, inputs = _recorded(_object_or_none(_json(actions, what), what), call.stack)
+        events = api_events(batch)
+        steps, inputs = _recorded(_object_or_none(_json(actions, _STEPS), _STEPS), call.stack)
     except BadCall as bad:
         raise BadCall(500, "api_state_invalid", bad.message) from None
     return replace(call, events=events or call.events, steps=steps, inputs=inputs, use_api=False)
+
+
+def api_events(batch: bytes) -> tuple[Event, ...]:
+    """Read the events that started a run, as the API gives them. Raises BadCall for what is none."""
+    many = _json(batch, _EVENTS)
+    if not isinstance(many, list):
+        raise _wrong(_EVENTS, "an array", many)
+    return tuple(_event(one, f"events[{place}]") for place, one in enumerate(many))
+
+
+def api_steps(actions: bytes) -> dict[str, Any]:
+    """Read the results of a run's steps by hash, as the API gives them, in no order. Raises BadCall for what is none."""
+    return _recorded(_object_or_none(_json(actions, _STEPS), _STEPS), [])[0]
 
 
 # What a record holds.

@@ -3,12 +3,17 @@
 import json
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+import inngest_gen as ig
+from inngest_gen.cli import target as targets
 from inngest_gen.cli.debug.telling import help_lines
 from inngest_gen.debugger.commands import COMMANDS
+from inngest_gen.testing import Server
 from tests.cli import program
 from tests.cli.conftest import Cli, Result
 from tests.cli.program import ORDERS
@@ -184,7 +189,10 @@ def test_an_edited_file_is_loaded_anew(priced: Cli, home: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["last"], "Missing argument 'MODULE:APP' (see `inngest-gen debug open --help`)"),
+        (
+            ["last"],
+            "give a run and its code: RUN MODULE:APP, or --run ID MODULE:APP for a run on an Inngest server (see `inngest-gen debug open --help`)",
+        ),
         (["last", "nowhere:app"], "there is no module 'nowhere' here or among the installed ones"),
         (["zzzzzz", "pricing.py:app"], "no run's id begins or ends with 'zzzzzz' (inngest-gen runs list)"),
         (["nothing.json", "pricing.py:app"], "nothing.json cannot be read: No such file or directory"),
@@ -240,3 +248,60 @@ def test_recordings_are_checked_and_told_as_json(priced: Cli, home: pathlib.Path
 
 def test_a_check_of_a_run_that_is_not_there_is_refused(priced: Cli) -> None:
     assert priced("debug", "check", "zzzzzz", "pricing.py:app").code == 2
+
+
+# From an Inngest server.
+
+
+@pytest.fixture
+def server(loop: str) -> Iterator[tuple[Server, BlockingPortal]]:
+    """A server that plays the real one, in a thread of its own."""
+    with start_blocking_portal(backend=loop) as portal, portal.wrap_async_context_manager(Server(seed=1)) as running:
+        yield running, portal
+
+
+def test_a_run_of_a_server_is_opened_with_every_option(
+    server: tuple[Server, BlockingPortal], loop: str, cli: Cli, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, portal = server
+    (home / "pricing.py").write_text(PRICING)
+    monkeypatch.delenv("INNGEST_DEV", raising=False)
+    app = targets.load("pricing.py:app")
+
+    async def begin() -> str:
+        served = ig.App("pricing", **running.settings())
+        served.functions.update(app.functions)
+        await running.register(ig.serve(served))
+        await running.send(ig.Event("price/asked", {"n": 3, "nap": "1h"}))
+        await running.settle()
+        return running.runs[0].id
+
+    run = portal.call(begin)
+    arguments = ("debug", "--server", running.url, "--run", run, "pricing.py:app", "--loop", loop)
+    walked = cli(*arguments, "--plain", "-c", "walk", "-c", "p total")
+    assert (walked.code, walked.err) == (0, "")
+    assert walked.out.count("step.run 'rate'") == 3
+    assert "  the record ends here\n" in walked.out
+    assert walked.out.endswith("\n  3\n")
+    spoken = cli(*arguments, "--json", stdin='{"command": "finish"}\n')
+    assert json.loads(spoken.out.splitlines()[-1])["stop"]["intent"]["id"] == "nap"
+    monkeypatch.setenv("INNGEST_DEV", running.url)
+    assert cli("debug", "--run", run, "pricing.py:app", "-c", "walk").out.count("step.run 'rate'") == 3
+
+    portal.call(running.finish)
+    ended = cli(*arguments)
+    assert (ended.code, ended.out.splitlines()[-1]) == (2, "the module is loaded")
+    assert f"run {run} has ended (completed" in ended.err
+    assert "RecordingMiddleware" in ended.err
+
+
+def test_a_server_that_is_not_there_and_wrong_words_are_told(cli: Cli, home: pathlib.Path) -> None:
+    (home / "pricing.py").write_text(PRICING)
+    result = cli("debug", "--server", "127.0.0.1:1", "--run", "01KB82PJYQ0000000000000000", "pricing.py:app")
+    assert result.code == 2
+    assert "reading run 01KB82PJYQ0000000000000000 at http://127.0.0.1:1 failed (no connection" in result.err
+    assert "no URL of a server" in cli("debug", "--server", "http://", "--run", "x", "pricing.py:app").err
+    assert "--server wants the run" in cli("debug", "--server", "http://a", "last", "pricing.py:app").err
+    for words in (("--run", "x"), ("--run", "x", "last", "pricing.py:app"), ("pricing.py:app",), ("a", "b", "c")):
+        result = cli("debug", "open", *words)
+        assert (result.code, "give a run and its code" in result.err) == (2, True), result.err

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _HELP = """Step through a run, forwards and backwards.
 
     No step's function runs and nothing is sent anywhere: only the handler's own code between its yields does run. RUN is a run in the engine's file
-    or the path of a recording; MODULE:APP is the code, as for `inngest-gen run`.
+    or the path of a recording; MODULE:APP is the code, as for `inngest-gen run`. With --run it is read from the app's Inngest server, or the one at
+    --server, where it must not have ended; keys are those of the app's settings (INNGEST_SIGNING_KEY).
 
     \b
     Commands are read from stdin, one a line; `help` lists them, `walk` prints
@@ -30,13 +31,15 @@ _HELP = """Step through a run, forwards and backwards.
       inngest-gen debug last shop:app
       inngest-gen debug run.json shop.py:app -c 'run_to charge' -c 'p order'
       inngest-gen debug open 3VRBBT shop:app --plain -c walk
+      inngest-gen debug --server http://localhost:8288 --run 01KB82PJYQ... shop:app
       echo '{"command": "finish"}' | inngest-gen debug last shop:app --json
     """
 
 
 @click.command("open", help=_HELP, short_help="Step through a run (`open` may be left out).")
-@click.argument("run", metavar="RUN")
-@options.target
+@click.argument("words", metavar="[RUN] MODULE:APP", nargs=-1)
+@click.option("--run", "fetched", metavar="ID", help="Read this run from an Inngest server, in place of RUN. It must not have ended.")
+@click.option("--server", metavar="URL", help="The server that --run reads from.  [default: the one in the app's settings]")
 @click.option("--plain", is_flag=True, help="Print stops as text, read commands as words.  [the default]")
 @click.option("--json", "as_json", is_flag=True, help="Read commands and print answers as JSON lines, for programs.")
 @click.option(
@@ -45,16 +48,34 @@ _HELP = """Step through a run, forwards and backwards.
 @click.option("--live", is_flag=True, help="Allow `live`, which runs a step past the end of the record for real.")
 @options.db
 @options.loop
-def open_(run: str, target: str, *, plain: bool, as_json: bool, commands: tuple[str, ...], live: bool, db: pathlib.Path, loop: str) -> int:
+def open_(
+    words: tuple[str, ...],
+    *,
+    fetched: str | None,
+    server: str | None,
+    plain: bool,
+    as_json: bool,
+    commands: tuple[str, ...],
+    live: bool,
+    db: pathlib.Path,
+    loop: str,
+) -> int:
     """Step through a run."""
     if plain and as_json:
         raise click.UsageError("--plain and --json: choose one")
+    if server is not None and fetched is None:
+        raise click.UsageError("--server wants the run, too: --run ID")
+    if len(words) != (2 if fetched is None else 1):
+        raise click.UsageError("give a run and its code: RUN MODULE:APP, or --run ID MODULE:APP for a run on an Inngest server")
     from inngest_gen.cli import target as targets
-    from inngest_gen.cli.debug.finding import find
+    from inngest_gen.cli.debug.finding import find, find_on_server
 
-    recording = find(run, db)
+    recording = find(words[0], db) if fetched is None else None
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        app = targets.load(target)
+        app = targets.load(words[-1])
+    if recording is None:
+        assert fetched is not None
+        recording = find_on_server(fetched, app, server, loop)
     return debug(recording, app, commands, as_json=as_json, live=live, loop=loop)
 
 

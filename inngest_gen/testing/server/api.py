@@ -19,7 +19,7 @@ from inngest_gen.testing.server.canonical import canonical
 from inngest_gen.testing.server.event import OWN
 from inngest_gen.testing.server.http import Request, Response
 from inngest_gen.testing.server.metadata import TooLarge, read_updates
-from inngest_gen.testing.server.registration import App, Invalid, read_app
+from inngest_gen.testing.server.registration import App, Function, Invalid, read_app
 from inngest_gen.testing.server.rules import finalize, waits
 from inngest_gen.testing.server.rules.checkpoint import Refused, checkpoint
 from inngest_gen.testing.server.run import Call, ServerRun
@@ -32,6 +32,8 @@ _EVENTS: Final = 5000
 _EVENT_BYTES: Final = 3 * 1024 * 1024
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"  # what Go makes of JSON where nobody told it
+_ENVIRONMENT: Final = "00000000-0000-4000-b000-000000000000"
+_NEVER: Final = "0001-01-01T00:00:00Z"  # Go's zero time
 
 ROUTES: Final = {
     "events": ("POST", re.compile(r"/e/([^/]*)")),
@@ -44,6 +46,7 @@ ROUTES: Final = {
     "actions": ("GET", re.compile(r"/v0/runs/([^/]+)/actions")),
     "cancel": ("DELETE", re.compile(r"/v[01]/runs/([^/]+)")),
     "run": ("GET", re.compile(r"/v1/runs/([^/]+)")),
+    "functions": ("GET", re.compile(r"/v1/apps/([^/]+)/functions")),
     "metadata": ("POST", re.compile(r"/v1/runs/([^/]+)/metadata")),
     "event": ("GET", re.compile(r"/v1/events/([^/]+)")),
     "event-runs": ("GET", re.compile(r"/v1/events/([^/]+)/runs")),
@@ -276,6 +279,11 @@ class Api:
             raise _Refusal(500, f"Unable to load function run: {asked.part}")
         return self._data(_shown(run), asked.now)
 
+    def functions(self, asked: _Asked) -> Response:
+        app = self.world.apps.get(asked.part)
+        # An id of the server's own under "internal_id", the slug under "id"; of no app it is Go's nil slice.
+        return self._json([_listed(app, one) for one in app.functions] if app is not None else None)
+
     def metadata(self, asked: _Asked) -> Response:
         run, body = self._run(asked), asked.body
         if not isinstance(body, Mapping) or not isinstance(body.get("target") or {}, Mapping):
@@ -329,7 +337,7 @@ def _shown(run: ServerRun) -> dict[str, Any]:
         "run_started_at": _moment(run.created_at),
         "function_id": run.book.function_id,
         "function_version": 1,
-        "environment_id": "00000000-0000-4000-b000-000000000000",
+        "environment_id": _ENVIRONMENT,
         "event_id": run.event["id"],
         "status": {"queued": "Scheduled"}.get(run.status, run.status.capitalize()),
         "ended_at": None if run.ended_at is None else _moment(run.ended_at),
@@ -337,6 +345,19 @@ def _shown(run: ServerRun) -> dict[str, Any]:
     if run.ended:
         shown["output"] = run.error if run.error is not None else run.output
     return shown
+
+
+def _listed(app: App, function: Function) -> dict[str, Any]:
+    return {
+        "internal_id": function.id,
+        "env_id": _ENVIRONMENT,
+        "app_id": app.id,
+        "id": function.slug,
+        "name": function.name,
+        "config": dict(function.config),
+        "created_at": _NEVER,
+        "archived_at": _NEVER,
+    }
 
 
 def _event_list(request: Request) -> list[Any]:

@@ -140,6 +140,16 @@ async def test_a_function_may_be_invoked_by_its_slug() -> None:
         assert server.runs[0].output == 1
 
 
+async def test_the_functions_of_an_app_are_listed_with_the_ids_that_runs_have() -> None:
+    async with Server() as server:
+        await start(server, go=lambda call: None)
+        [record] = await server.run({"name": "go"})
+        shown = (await get(f"{server.url}/v1/runs/{record.id}")).json()["data"]
+        [function] = (await get(f"{server.url}/v1/apps/app/functions")).json()
+        assert (function["id"], function["internal_id"]) == (record.function, shown["function_id"])
+        assert (await get(f"{server.url}/v1/apps/nobodys/functions")).json() is None
+
+
 async def test_metadata_is_kept_with_its_run() -> None:
     async with Server() as server:
         await start(server, go=lambda call: None)
