@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from inngest_gen.middleware.encryption import EncryptionMiddleware
     from inngest_gen.middleware.logging import LoggingMiddleware
     from inngest_gen.middleware.opentelemetry import OpenTelemetryMiddleware
+    from inngest_gen.middleware.recording import RecordingMiddleware
     from inngest_gen.serving.asgi import serve
 
 _LAZY = {
@@ -58,6 +59,7 @@ _LAZY = {
     "Engine": "inngest_gen.engine.engine",
     "LoggingMiddleware": "inngest_gen.middleware.logging",
     "OpenTelemetryMiddleware": "inngest_gen.middleware.opentelemetry",
+    "RecordingMiddleware": "inngest_gen.middleware.recording",
     "Run": "inngest_gen.engine.run",
     "VirtualClock": "inngest_gen.clock",
     "serve": "inngest_gen.serving.asgi",
@@ -118,6 +120,7 @@ __all__ = [
     "OpenTelemetryMiddleware",
     "RateLimit",
     "RecordingError",
+    "RecordingMiddleware",
     "Registration",
     "ReplyInfo",
     "RequestInfo",

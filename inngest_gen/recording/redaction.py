@@ -32,10 +32,10 @@ _ROOTS: Final = (
 """Where a recording holds what users put into it."""
 
 
-def redact(recording: Recording, paths: Sequence[str] = (), hook: Hook | None = None) -> Recording:
+def redact(recording: Recording, paths: Sequence[str] = (), hook: Hook | None = None, *, all_found: bool = True) -> Recording:
     """Give the recording with the values at `paths` replaced, and every other value as `hook` gives it.
 
-    Raises RecordingError for a path that is none, or that names nothing.
+    Raises RecordingError for a path that is none, or, with `all_found`, that names nothing.
     """
     patterns = {path: _parsed(path) for path in paths}
     found: set[str] = set()
@@ -57,7 +57,7 @@ def redact(recording: Recording, paths: Sequence[str] = (), hook: Hook | None = 
     for holder, key, place, other in _user_values(whole):
         holder[key] = replaced(holder[key], place, other, hidden=False)
     unused = sorted(set(patterns) - found)
-    if unused:
+    if unused and all_found:
         raise RecordingError(f"no value of the recording is at {', '.join(unused)}: nothing was written, so that no secret slips through")
     whole["redacted"] = list(dict.fromkeys([*recording.redacted, *paths, *(["(hook)"] if hook is not None else [])]))
     return read(whole)
@@ -82,6 +82,11 @@ def _walk(
             yield from _walk(value[part], rest, (*place, part), (*other, part))
         else:
             yield value, part, (*place, part), (*other, part)
+
+
+def check_path(path: str) -> None:
+    """Raise RecordingError for a path that is none."""
+    _parsed(path)
 
 
 def _parsed(path: str) -> tuple[str, ...]:

@@ -1,0 +1,275 @@
+"""RecordingMiddleware: writes a recording of each run that ends, so that it can be debugged where the server has let go of it.
+
+The request in which a run ends replays all of it: what passes by then is the whole record. Promises: a file is whole or not there; writing holds up
+no loop, and never fails a run: what goes wrong is a log line. Refuses: to guess what hooks are not shown; see the recording format for what is null.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import orjson
+
+from inngest_gen import jsonvalue
+from inngest_gen.calls.failure import Failure
+from inngest_gen.clock import Clock, SystemClock
+from inngest_gen.durations import Duration, seconds
+from inngest_gen.event import Event
+from inngest_gen.ids import step_hash, ulid_time
+from inngest_gen.middleware.info import DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo
+from inngest_gen.middleware.middleware import Middleware, Next
+from inngest_gen.recording.format import dumps
+from inngest_gen.recording.recording import DeferStatus, RecordedDefer, RecordedStep, Recording, RunKind, RunStatus
+from inngest_gen.recording.redaction import Hook, check_path, redact
+from inngest_gen.sessions import run_sessions
+
+_log = logging.getLogger("inngest_gen.recording")
+
+_NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+"""A run's id that may be a file's name: it comes from outside."""
+
+_Outcome = tuple[bytes | None, Failure | None]
+
+
+class RecordingMiddleware(Middleware):
+    """Writes the recording of each run that ends to `directory` (made if it is not there) as `RUN_ID.json`, readable by its owner only.
+
+        ig.App("shop", middleware=[ig.RecordingMiddleware("recordings")])
+
+    Declare it first: then it has what the server has, encrypted values as they are, and replays go through the other middleware as the run did.
+    With `failed_only` runs that complete leave no file. `redact` are paths whose values are replaced, `hook` gets the path and the value of every
+    other one and gives what is written; if it raises, nothing is. `patience` is how long a run's end may wait for the disk.
+    Raises RecordingError for a path that is none.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        failed_only: bool = False,
+        redact: Sequence[str] = (),
+        hook: Hook | None = None,
+        patience: Duration = "10s",
+        clock: Clock | None = None,
+    ) -> None:
+        for path in redact:
+            check_path(path)
+        self._directory = Path(directory)
+        self._failed_only = failed_only
+        self._paths = tuple(redact)
+        self._hook = hook
+        self._patience_s = seconds(patience)
+        self._clock = clock or SystemClock()
+        # Of the request:
+        self._run: RunInfo | None = None
+        self._call: bytes | None = None
+        self._asked: dict[str, StepInfo] = {}
+        self._outcomes: dict[str, _Outcome] = {}
+        self._defers: list[DeferInput] = []
+        self._output: bytes | None = None
+
+    def __call__(self) -> RecordingMiddleware:
+        """Make the middleware of a request."""
+        return RecordingMiddleware(
+            self._directory,
+            failed_only=self._failed_only,
+            redact=self._paths,
+            hook=self._hook,
+            patience=self._patience_s,
+            clock=self._clock,
+        )
+
+    # What passes by.
+
+    async def wrap_request(self, request: RequestInfo, next: Next[ReplyInfo]) -> ReplyInfo:
+        """Keep the call: it tells which defers the server has."""
+        self._call = request.body
+        return await next()
+
+    def transform_function_input(self, input: FunctionInput) -> FunctionInput:
+        """Keep what the run was given."""
+        self._run = input.run
+        return input
+
+    async def wrap_function(self, run: RunInfo, next: Next) -> Any:  # noqa: ARG002 - it is the other hooks'
+        """Keep the result as it is here: what `on_run_complete` is told of is what the server gets."""
+        value = await next()
+        self._output = jsonvalue.encode(value, "the run's output")
+        return value
+
+    def transform_step_input(self, step: StepInfo) -> StepInfo:
+        """Keep which steps are asked for, in their order."""
+        self._asked.setdefault(step.hash, step)
+        return step
+
+    async def wrap_step(self, step: StepInfo, next: Next) -> Any:
+        """Keep results as they are delivered."""
+        if not step.memoized:
+            return await next()
+        self._asked[step.hash] = step  # with the id that it has after all hooks
+        try:
+            value = await next()
+        except Exception as error:
+            self._outcomes.setdefault(step.hash, (None, Failure.of(error)))
+            raise
+        self._outcomes.setdefault(step.hash, (jsonvalue.encode(value, "a step's result"), None))  # at once: the handler may change it
+        return value
+
+    def transform_defer_input(self, defer: DeferInput) -> DeferInput:
+        """Keep what leaves."""
+        self._defers.append(defer)
+        return defer
+
+    async def on_run_complete(self, run: RunInfo, output: Any) -> None:  # noqa: ARG002 - see wrap_function
+        """Write the recording."""
+        if not self._failed_only:
+            await self._write(run, "completed", self._output, None)
+
+    async def on_run_error(self, run: RunInfo, error: BaseException, final: bool) -> None:
+        """Write the recording, once there is no other attempt."""
+        if final:
+            await self._write(run, "failed", None, Failure.of(error))
+
+    # The file.
+
+    async def _write(self, run: RunInfo, status: RunStatus, output: bytes | None, error: Failure | None) -> None:
+        with anyio.move_on_after(self._patience_s) as scope:
+            await anyio.to_thread.run_sync(self._save, run, status, output, error, abandon_on_cancel=True)
+        if scope.cancelled_caught:
+            _say(run, f"the disk took longer than {self._patience_s:g} s")
+
+    def _save(self, run: RunInfo, status: RunStatus, output: bytes | None, error: Failure | None) -> None:
+        try:
+            recording = redact(self._recording(run, status, output, error), self._paths, self._hook, all_found=False)
+            _put(self._directory, run.run_id, dumps(recording))
+        except Exception as wrong:  # noqa: BLE001 - a full disk, or a hook of the user's: a recording is not worth a run
+            _say(run, f"{type(wrong).__name__}: {wrong}")
+
+    def _recording(self, run: RunInfo, status: RunStatus, output: bytes | None, error: Failure | None) -> Recording:
+        events = (self._run or run).events  # as they came
+        first = events[0] if events else None
+        return Recording(
+            run_id=run.run_id,
+            app=run.app_id,
+            function=run.slug,
+            kind=_kind(run, first),
+            status=status,
+            events=events,
+            parents=run.parents,
+            failure=_handled(run, first),
+            parent_run_id=run.parents[0].run_id if run.parents else None,
+            sessions=run_sessions(events),
+            attempt=run.attempt,
+            max_attempts=run.max_attempts,
+            steps=tuple(self._steps()),
+            defers=tuple(self._recorded_defers()),
+            output=output,
+            error=error,
+            created=_created(run.run_id),
+            ended=datetime.fromtimestamp(self._clock.now(), UTC),
+            made_by="inngest_gen's RecordingMiddleware",
+        )
+
+    def _steps(self) -> list[RecordedStep]:
+        ranks = {hash: rank for rank, hash in enumerate(self._outcomes, 1)}
+        repeats: Counter[str] = Counter()
+        steps = []
+        for hash, step in self._asked.items():
+            data, error = self._outcomes.get(hash, (None, None))
+            index = repeats[step.id]
+            repeats[step.id] += 1
+            steps.append(
+                RecordedStep(
+                    id=step.id,
+                    name=step.name,
+                    hash=hash,
+                    index=index,
+                    kind=step.kind,
+                    status="failed" if error is not None else "completed" if hash in ranks else "abandoned",
+                    rank=ranks.get(hash),
+                    data=data,
+                    error=error,
+                )
+            )
+        return steps
+
+    def _recorded_defers(self) -> list[RecordedDefer]:
+        """List the defers that leave with this request, and those of earlier ones, of which a call tells the hash alone."""
+        known = _known(self._call)
+        found = {hash: _earlier(hash, one) for hash, one in known.items()}
+        for defer in self._defers:
+            id = str(defer.id)
+            hash = step_hash(id)
+            found[hash] = RecordedDefer(
+                id=id, hash=hash, function=defer.function, data=jsonvalue.encode(defer.data, "a defer's data"), meta=defer.meta
+            )
+        return list(found.values())
+
+
+def _say(run: RunInfo, reason: str) -> None:
+    _log.error("the recording of run %s was not written: %s", run.run_id, reason, extra={"run_id": run.run_id})
+
+
+def _put(directory: Path, run_id: str, data: bytes) -> None:
+    """Write a file, whole or not at all."""
+    if not _NAME.fullmatch(run_id):
+        raise ValueError(f"the run's id {run_id[:80]!r} cannot be a file's name")
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{run_id}.", dir=directory)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(directory / f"{run_id}.json")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _kind(run: RunInfo, event: Event | None) -> RunKind:
+    match run.kind:
+        case "defer" | "failure":
+            return run.kind
+        case "main":
+            return "invoke" if event is not None and event.name == "inngest/function.invoked" else "event"
+
+
+def _handled(run: RunInfo, event: Event | None) -> Failure | None:
+    """Give the error that a failure handler handles (I43)."""
+    error = event.data.get("error") if event is not None and run.kind == "failure" else None
+    return Failure.from_json(error) if isinstance(error, Mapping) else None
+
+
+def _known(call: bytes | None) -> dict[str, Any]:
+    """Give the defers that a call tells of (A34)."""
+    if call is None:
+        return {}
+    told = orjson.loads(call).get("defers")
+    return told if isinstance(told, dict) else {}
+
+
+def _earlier(hash: str, told: object) -> RecordedDefer:
+    gone = isinstance(told, dict) and told.get("abortable") is False
+    status: DeferStatus = "aborted" if gone else "after_run"
+    return RecordedDefer(id=hash, hash=hash, status=status, reason="aborted, or rejected: a call does not tell which" if gone else None)
+
+
+def _created(run_id: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(ulid_time(run_id), UTC)
+    except ValueError:
+        return None
