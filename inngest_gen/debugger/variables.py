@@ -350,10 +350,23 @@ def _feed(value: object, update: Callable[[bytes], object]) -> None:
             update(b"@%d" % seen[id(one)])
             continue
         seen[id(one)] = len(seen)
-        parts = [] if _is_opaque(cls) else list(itertools.islice(_parts(one), left))
-        names = "" if issubclass(cls, (list, tuple, set, frozenset, deque)) else ",".join(name for name, _ in parts)
-        update(f"{type_name(one)}:{_length(one, cls, len(parts))}:{names};".encode("utf-8", "surrogatepass"))
-        todo += [inner for _, inner in reversed(parts)]
+        names, inner = _named_values(one, cls, left)
+        update(f"{type_name(one)}:{_length(one, cls, len(inner))}:{names};".encode("utf-8", "surrogatepass"))
+        inner.reverse()
+        todo += inner
+
+
+def _named_values(value: Any, cls: type, count: int) -> tuple[str, list[object]]:
+    """Give the names in a value as one text, and the first values in it. Plain lists and dictionaries are most of what there is, so they are fast."""
+    if cls is list or cls is tuple:
+        return "", list(value[:count])
+    if cls is dict:
+        keys = list(itertools.islice(value, count))
+        if all(type(key) is str for key in keys):
+            return ",".join(map(repr, keys)), list(itertools.islice(value.values(), count))
+    parts = [] if _is_opaque(cls) else list(itertools.islice(_parts(value), count))
+    names = "" if issubclass(cls, (list, tuple, set, frozenset, deque)) else ",".join(name for name, _ in parts)
+    return names, [inner for _, inner in parts]
 
 
 def _is_opaque(cls: type) -> bool:
@@ -365,6 +378,8 @@ def _is_opaque(cls: type) -> bool:
 
 
 def _whole_leaf(value: object, cls: type) -> bytes | None:
+    if cls is list or cls is dict or cls is tuple:
+        return None
     if issubclass(cls, str):
         return b"s" + str.encode(value, "utf-8", "surrogatepass") + b";"  # type: ignore[arg-type]
     if issubclass(cls, (bytes, bytearray)):

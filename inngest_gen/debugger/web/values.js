@@ -1,0 +1,94 @@
+// Values: shows what is in a local, opened as far as the page has it, and tells what two values differ in.
+
+// What the reader has opened or shut, by place: it stays so from stop to stop.
+const choices = new Map();
+
+function foldable(place, open, given, summary, ...inside) {
+  const head = h("summary", summary.given, summary.children);
+  const details = h("details", { ...given, open: choices.get(place) ?? open }, head, inside);
+  head.addEventListener("click", () => choices.set(place, !details.open));
+  return details;
+}
+
+function valueRow(variable, place, change) {
+  const name = h("span", { class: "name" }, variable.name);
+  const type = h("span", { class: "type" }, variable.type);
+  const was = change && change.before !== null && change.before !== undefined && h("div", { class: "was" }, "was ", h("code", {}, change.before));
+  const mark = change && h("span", { class: "unseen" }, " (changed)");
+  if (!variable.size) return h("li", { class: change ? "value changed" : "value" }, h("div", { class: "line" }, name, h("code", {}, variable.text), type, mark), was);
+  const details = foldable(place, false, {}, { given: { class: "line" }, children: [name, h("code", {}, variable.text), type, mark] });
+  const open = () => {
+    if (!details.open || details.querySelector("ul")) return;
+    details.append(
+      h("ul", { class: "values" }, (variable.inside || []).map((one) => valueRow(one, `${place}/${one.name}`)), missing(variable)),
+    );
+  };
+  details.addEventListener("toggle", open);
+  open();
+  return h("li", { class: change ? "value changed" : "value" }, details, was);
+}
+
+function missing(variable) {
+  const left = variable.size - (variable.inside || []).length;
+  return left > 0 && h("li", { class: "missing" }, `… ${left.toLocaleString("en")} more, not in this page`);
+}
+
+// The places at which two values differ, as deep as they are alike: [[path, before, after], ...].
+const MOST = 12;
+
+function differences(before, after) {
+  const found = [];
+  if (!inner(before, after, before.name, found) || found.length > MOST || !found.length) return [[before.name, before.text, after.text]];
+  return found;
+}
+
+function inner(before, after, path, found) {
+  if (before === after || found.length > MOST) return true;
+  const a = before.inside, b = after.inside;
+  const whole = (one) => one.inside && one.inside.length === one.size;
+  if (!a || !b || before.type !== after.type || !whole(before) || !whole(after)) {
+    found.push([path, before.text, after.text]);
+    return true;
+  }
+  const then = new Map(a.map((one) => [one.name, one]));
+  const isList = /^\d+$/.test((a[0] || b[0] || { name: "" }).name);
+  const at = (name) => (isList ? `${path}[${name}]` : /^'/.test(name) ? `${path}[${name}]` : `${path}.${name}`);
+  for (const one of b) {
+    const old = then.get(one.name);
+    then.delete(one.name);
+    if (!old) found.push([at(one.name), null, one.text]);
+    else if (!inner(old, one, at(one.name), found)) return false;
+  }
+  for (const one of then.values()) found.push([at(one.name), one.text, null]);
+  return true;
+}
+
+function differenceRow([path, before, after]) {
+  const text = (value) => (value === null || value === undefined ? h("em", {}, "nothing") : h("code", {}, value));
+  return h("tr", {}, h("th", { scope: "row" }, path), h("td", { class: "before" }, text(before)), h("td", { class: "after" }, text(after)));
+}
+
+const differenceTable = (rows, from, to) =>
+  h("table", { class: "differences" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "what"), h("th", { scope: "col" }, from), h("th", { scope: "col" }, to))), h("tbody", {}, rows.map(differenceRow)));
+
+// The locals of two stops, frame by frame.
+function localsBetween(first, second) {
+  const found = [];
+  const then = new Map((first.frames || []).map((frame) => [frame.id, frame]));
+  for (const frame of second.frames || []) {
+    const old = then.get(frame.id);
+    then.delete(frame.id);
+    const rows = [];
+    const before = new Map(((old && old.locals) || []).map((one) => [one.name, one]));
+    for (const one of frame.locals) {
+      const was = before.get(one.name);
+      before.delete(one.name);
+      if (!was) rows.push([one.name, null, one.text]);
+      else if (was !== one) rows.push(...differences(was, one));
+    }
+    for (const one of before.values()) rows.push([one.name, one.text, null]);
+    if (rows.length || !old) found.push({ frame, rows, came: !old });
+  }
+  for (const frame of then.values()) found.push({ frame, rows: frame.locals.map((one) => [one.name, one.text, null]), went: true });
+  return found;
+}
