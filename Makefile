@@ -58,8 +58,9 @@ test-pythons: .venv/.dev ## the driver's tests with -X dev on every CPython >= 3
 	$(RUN) tests.pythons tests/driver
 
 tools: ## what some tests need from the system (Debian, Ubuntu)
-	@command -v tmux >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends tmux >/dev/null; }
+	@missing=; for tool in tmux chromium; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; [ -z "$$missing" ] || { \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
 clean: ## everything that was made
 	rm -rf .venv .venv-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

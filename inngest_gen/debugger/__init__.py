@@ -14,6 +14,7 @@ from inngest_gen.debugger.session import Session
 from inngest_gen.debugger.stop import Mark, Stop
 from inngest_gen.debugger.variables import Variable
 from inngest_gen.debugger.verdict import Verdict, check
+from inngest_gen.debugger.web.export import to_html
 from inngest_gen.recording.format import dumps, loads
 from inngest_gen.recording.recording import Recording
 from inngest_gen.recording.redaction import redact
@@ -34,4 +35,5 @@ __all__ = [
     "fetch",
     "loads",
     "redact",
+    "to_html",
 ]

@@ -128,13 +128,17 @@ def frame(live: LiveFrame) -> Frame:
     return Frame(id=live.id, function=live.function, path=live.path, at=live.place, locals=listed(live.values()))
 
 
-def digests_of(replay: Replay) -> dict[int, dict[str, tuple[bytes, str]]]:
-    """Take down what tells later which locals have changed."""
+def digests_of(replay: Replay, known: Digests | None = None) -> dict[int, Mapping[str, tuple[bytes, str]]]:
+    """Take down what tells later which locals have changed. `known` are frames for which that is done already."""
     every = flows(replay)
+    known = known or {}
     if len(every) > _FLOWS:
-        return {_INCOMPLETE: {}, **{one.id: digests(one.values()) for one in stack(replay)}}
-    found: dict[int, dict[str, tuple[bytes, str]]] = {}
+        return {_INCOMPLETE: {}, **{one.id: known.get(one.id) or digests(one.values()) for one in stack(replay)}}
+    found: dict[int, Mapping[str, tuple[bytes, str]]] = {}
     for flow in every:
+        if flow.number in known:
+            found[flow.number] = known[flow.number]
+            continue
         python = getattr(flow.gen, "ag_frame", None)
         if python is not None:
             found[flow.number] = digests({name: value for name, value in dict(python.f_locals).items() if not name.startswith(".")})

@@ -41,6 +41,8 @@ class Walker:
         self._using = using
         self._notes = notes
         self._before: scene.Digests | None = None
+        self._now: tuple[Replay, int, scene.Digests] | None = None
+        """The digests of the stack where it stands: as the handler has not gone on since, the next stop's `_before` has them too."""
         self._seen: dict[tuple[str, int], tuple[str, scene.Digests]] = {}
         self._trails: dict[str, tuple[Mark, ...]] = {}
 
@@ -51,7 +53,7 @@ class Walker:
 
     def close(self) -> None:
         """Drop the replay."""
-        old, self.replay = self.replay, None
+        old, self.replay, self._now = self.replay, None, None
         if old is not None:
             old.drop()
 
@@ -139,12 +141,14 @@ class Walker:
         return replay
 
     def _note(self, replay: Replay) -> None:
-        self._before = scene.digests_of(replay)
+        known = self._now
+        self._before = scene.digests_of(replay, known[2] if known is not None and known[:2] == (replay, replay.number) else {})
 
     def _arrived(self, replay: Replay, wanted: int, reason: Reason, hit: tuple[int, ...], logged: tuple[str, ...]) -> Stop:
         if replay.is_last and replay.number < wanted:
             reason = "frontier" if replay.state == "frontier" else "divergence" if replay.state == "diverged" else "end"
         now = scene.stack_digests(replay)
+        self._now = replay, replay.number, now
         stop = scene.stop_of(replay, reason, self._before if replay.number else None, now)
         notes = stop.notes if replay.number else (*self._notes(), *stop.notes)
         self.stop = stop = replace(stop, hit=hit, logged=logged, unstable=self._compared(stop, now), notes=notes)

@@ -17,6 +17,7 @@ from inngest_gen.testing import Server
 from tests.cli import program
 from tests.cli.conftest import Cli, Result
 from tests.cli.program import ORDERS
+from tests.debugger.web.reading import embedded_in
 
 PRICING = """
 import inngest_gen as ig
@@ -305,3 +306,46 @@ def test_a_server_that_is_not_there_and_wrong_words_are_told(cli: Cli, home: pat
     for words in (("--run", "x"), ("--run", "x", "last", "pricing.py:app"), ("pricing.py:app",), ("a", "b", "c")):
         result = cli("debug", "open", *words)
         assert (result.code, "give a run and its code" in result.err) == (2, True), result.err
+
+
+# As a page.
+
+
+def test_a_run_becomes_a_page_with_the_runs_that_it_started(cli: Cli, home: pathlib.Path) -> None:
+    (home / "pricing.py").write_text(
+        PRICING.replace("async def price(ctx):", "async def price(ctx):\n    yield ctx.defer('tell', tell, {})").replace(
+            '@app.function("price"',
+            '@app.deferred("tell", retries=0)\nasync def tell(ctx):\n    yield ctx.step.run("say", len, "hello")\n\n@app.function("price"',
+        )
+    )
+    assert cli("run", "pricing.py:app", "price/asked", '{"n": 2}').code == 0
+    listed = {run["function_id"]: run["id"] for run in map(json.loads, cli("runs", "list", "--json").out.splitlines())}
+    result = cli("debug", listed["pricing-price"], "pricing.py:app", "--html", "run.html")
+    assert (result.code, result.err) == (0, "")
+    assert re.search(r"^run.html: pricing-price \w+ and 1 run that came of it, \d+ kB\. Open it in a browser\.$", result.out, re.MULTILINE)
+    page = (home / "run.html").read_text()
+    assert [run["id"] for run in embedded_in(page)["runs"]] == [listed["pricing-price"], listed["pricing-tell"]]
+    assert [stop["number"] for stop in embedded_in(page)["runs"][1]["stops"]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_recording_becomes_a_page_with_those_that_are_named(priced: Cli, home: pathlib.Path, loop: str) -> None:
+    first = priced("runs", "export", "last").out
+    (home / "first.json").write_text(first)
+    (home / "second.json").write_text(first.replace(json.loads(first)["run_id"], "01KB82PJYQ0000000000000000"))
+    result = priced("debug", "first.json", "pricing.py:app", "--html", "run.html", "--beside", "second.json", "--loop", loop)
+    assert (result.code, result.err) == (0, "")
+    runs = embedded_in((home / "run.html").read_text())["runs"]
+    assert [len(run["stops"]) for run in runs] == [7, 7]
+    assert [one["text"] for one in runs[0]["stops"][1]["output"]] == ["pricing 3\n"]
+
+
+def test_a_page_that_cannot_be_written_is_told_in_a_line(priced: Cli) -> None:
+    result = opened(priced, "--html", "nowhere/run.html")
+    assert (result.code, "nowhere/run.html cannot be written: No such file or directory" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize("more", [("--json",), ("-c", "step"), ("--live",), ("--plain",)])
+def test_a_page_reads_no_commands(priced: Cli, more: tuple[str, ...]) -> None:
+    assert "--html writes a page" in opened(priced, "--html", "run.html", *more).err
+    assert "--beside is for --html" in opened(priced, "--beside", "last").err

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 def find(run: str, db: pathlib.Path) -> Recording:
     """Give the recording that is meant. Raises Refusal, StoreError and RunNotFound."""
-    path = pathlib.Path(run)
-    if path.suffix == ".json" or path.is_file():
-        return _read(path)
+    if names_a_file(run):
+        return _read(pathlib.Path(run))
     reader = Reader(db)
     try:
         id = select(reader, run)
@@ -32,6 +31,12 @@ def find(run: str, db: pathlib.Path) -> Recording:
     if recording is None:
         raise RunNotFound(id)
     return recording
+
+
+def names_a_file(run: str) -> bool:
+    """Say whether RUN is the path of a recording, and no run in the engine's file."""
+    path = pathlib.Path(run)
+    return path.suffix == ".json" or path.is_file()
 
 
 def _read(path: pathlib.Path) -> Recording:

@@ -24,7 +24,9 @@ _HELP = """Step through a run, forwards and backwards.
     \b
     Commands are read from stdin, one a line; `help` lists them, `walk` prints
     all stops to the end. With --json each line is a JSON object and so is each
-    answer; with --command they are given here.
+    answer; with --command they are given here. With --html the run becomes a
+    page to step through in a browser, in one file that asks nobody for
+    anything; the runs that it started are in it as well.
 
     \b
     Examples:
@@ -32,6 +34,7 @@ _HELP = """Step through a run, forwards and backwards.
       inngest-gen debug run.json shop.py:app -c 'run_to charge' -c 'p order'
       inngest-gen debug open 3VRBBT shop:app --plain -c walk
       inngest-gen debug --server http://localhost:8288 --run 01KB82PJYQ... shop:app
+      inngest-gen debug last shop:app --html run.html
       echo '{"command": "finish"}' | inngest-gen debug last shop:app --json
     """
 
@@ -46,6 +49,8 @@ _HELP = """Step through a run, forwards and backwards.
     "--command", "-c", "commands", multiple=True, metavar="COMMAND", help="Carry this out instead of reading stdin; may be repeated."
 )
 @click.option("--live", is_flag=True, help="Allow `live`, which runs a step past the end of the record for real.")
+@click.option("--html", type=click.Path(path_type=pathlib.Path, dir_okay=False), metavar="FILE", help="Write the run as a page instead.")
+@click.option("--beside", multiple=True, metavar="RUN", help="With --html: another run for the page; may be repeated.")
 @options.db
 @options.loop
 def open_(
@@ -57,6 +62,8 @@ def open_(
     as_json: bool,
     commands: tuple[str, ...],
     live: bool,
+    html: pathlib.Path | None,
+    beside: tuple[str, ...],
     db: pathlib.Path,
     loop: str,
 ) -> int:
@@ -67,6 +74,10 @@ def open_(
         raise click.UsageError("--server wants the run, too: --run ID")
     if len(words) != (2 if fetched is None else 1):
         raise click.UsageError("give a run and its code: RUN MODULE:APP, or --run ID MODULE:APP for a run on an Inngest server")
+    if html is not None and (plain or as_json or commands or live):
+        raise click.UsageError("--html writes a page and reads no commands: it goes without --plain, --json, --command and --live")
+    if beside and html is None:
+        raise click.UsageError("--beside is for --html")
     from inngest_gen.cli import target as targets
     from inngest_gen.cli.debug.finding import find, find_on_server
 
@@ -76,6 +87,10 @@ def open_(
     if recording is None:
         assert fetched is not None
         recording = find_on_server(fetched, app, server, loop)
+    if html is not None:
+        from inngest_gen.cli.debug import page
+
+        return page.write(recording, app, html, page.beside(words[0] if fetched is None else None, recording, db, beside), loop)
     return debug(recording, app, commands, as_json=as_json, live=live, loop=loop)
 
 

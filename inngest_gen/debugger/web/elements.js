@@ -35,10 +35,10 @@ function show(id, ...children) {
 }
 
 // Scrolls a box, and nothing around it, such that what is from `first` to `last` can be seen.
-function keepInView(first, last, box, where) {
+function keepInView(first, last, box) {
   const seen = box.getBoundingClientRect();
   const top = first.getBoundingClientRect().top - seen.top, bottom = last.getBoundingClientRect().bottom - seen.top;
-  if (top < 20 || bottom > box.clientHeight - 20) box.scrollTop += top - box.clientHeight * where;
+  if (top < 20 || bottom > box.clientHeight * 0.66) box.scrollTop += top - box.clientHeight * 0.3;
 }
 
 const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
@@ -77,13 +77,16 @@ function chipOf(stop) {
 
 const chip = ([colour, word]) => h("span", { class: `chip ${colour}` }, word);
 
+// What a step was asked to do, without what is said of it elsewhere: "step.run 'price' price_of('tea')" is "price_of('tea')".
+const detailOf = ({ intent }) => (intent && intent.id && !intent.kind.startsWith("group.") ? intent.text.replace(/^\S+(?: abort)? '(?:[^'\\]|\\.)*' ?/, "").replace(/^"[^"]*" ?/, "") : "");
+
 // A stop in a few words.
 function labelOf(stop) {
   const intent = stop.intent;
   if (intent && intent.kind.startsWith("group.")) return `${(/of (\d+)/.exec(intent.text) || ["", "?"])[1]} branches`;
   if (intent) return intent.id || intent.text.replace(/^(group\.\w+|sub-flow|ig\.Done|ctx\.using) ?/, "") || intent.kind;
   if (stop.end) return stop.end.how === "returned" ? `returned ${stop.end.value || ""}` : `${stop.end.error.name}: ${stop.end.error.message || ""}`;
-  if (stop.state === "start") return "before the first line";
+  if (stop.state === "start") return "not begun";
   if (stop.state === "diverged") return "the replay leaves the record";
   if (stop.state === "frontier") return "the record ends here";
   return "";

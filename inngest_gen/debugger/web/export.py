@@ -7,15 +7,15 @@ was recorded. No step's function runs. Refuses nothing that a session takes: wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import orjson
 
 from inngest_gen.app.app import App
 from inngest_gen.app.function import Function
 from inngest_gen.debugger.session import Session
-from inngest_gen.debugger.stop import as_json
+from inngest_gen.debugger.stop import Unstable, as_json
 from inngest_gen.debugger.verdict import function_of
 from inngest_gen.debugger.web.excerpt import excerpt
 from inngest_gen.debugger.web.page import render
@@ -25,8 +25,10 @@ from inngest_gen.debugger.web.walk import Limits, Walk, Walked, shown
 from inngest_gen.errors import MisuseError
 from inngest_gen.recording.recording import Recording
 
-_EVENT = 20_000
+_EVENT: Final = 20_000
 """How many characters are shown of an event's data, and of a run's output."""
+_UNSTABLE: Final = 100
+"""So many values that differ from replay to replay are told."""
 
 
 async def to_html(recording: Recording, app: App | Function, *, beside: Sequence[Recording] = ()) -> str:
@@ -47,17 +49,18 @@ async def document_of(recordings: Sequence[Recording], app: App | Function, limi
     runs: list[dict[str, Any]] = []
     for recording in recordings:
         session = _session(recording, app)
-        walked, more = Walked(), {}
+        walked, more = Walked(), dict[str, Any]()
         if session is not None:
             walked, more = await _walked(session, pool, origin, limits or Limits())
             for file, lines in walked.lines.items():
                 files.setdefault(file, set()).update(lines)
                 sources.setdefault(file, session.source(file))
         else:
-            walked.cut.append(f"the app that was given has no function {recording.function!r}: this run is drawn, but cannot be stepped through")
+            walked.cut.append(
+                f"the app that was given has no function {recording.function!r}: this run is drawn, but cannot be stepped through"
+            )
         runs.append(_run(recording, origin, walked, more))
     document = {
-        "origin": None if origin is None else origin.timestamp() * 1000,
         "runs": runs,
         "files": [{"file": file, "pieces": excerpt(sources[file], lines)} for file, lines in files.items()],
     }
@@ -86,8 +89,19 @@ async def _walked(session: Session, pool: Pool, origin: datetime | None, limits:
     begun = picture(recording, origin)["begun"]
     async with session:
         walked = await Walk(session, pool, limits, ended, begun).through()
-        unstable = [] if walked.cut else await session.unstable()
-        return walked, {"code": session.code, "unstable": as_json(unstable[:200])}
+        return walked, {"code": session.code, "unstable": as_json(await _unstable(session, len(walked.stops)))}
+
+
+async def _unstable(session: Session, stops: int) -> list[Unstable]:
+    """Walk once more, and tell what is not as it was the first time; what comes after another intent is another story."""
+    found: list[Unstable] = []
+    stop = await session.start()
+    for _ in range(stops):
+        found += stop.unstable
+        if stop.is_last or len(found) >= _UNSTABLE or any(one.name is None for one in stop.unstable):
+            break
+        stop = await session.step()
+    return found
 
 
 def _run(recording: Recording, origin: datetime | None, walked: Walked, more: dict[str, Any]) -> dict[str, Any]:
@@ -98,6 +112,7 @@ def _run(recording: Recording, origin: datetime | None, walked: Walked, more: di
         "kind": recording.kind,
         "status": recording.status,
         "parent": recording.parent_run_id,
+        "created": None if recording.created is None else recording.created.astimezone(UTC).isoformat(timespec="seconds"),
         "attempt": recording.attempt,
         "redacted": list(recording.redacted),
         "made_by": recording.made_by,

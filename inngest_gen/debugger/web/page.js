@@ -60,11 +60,10 @@ function update(isOther) {
 // The head of the page.
 function showRun(run) {
   const { picture } = run;
-  const when = recorded.origin !== null && picture.created !== null && picture.timed ? new Date(recorded.origin + picture.created) : null;
   const took = picture.timed && picture.ended !== null && picture.created !== null ? duration(picture.ended - picture.created) : null;
   const choice = runs.length > 1 && h("label", { class: "which" }, "Run ", h("select", { onchange: (event) => go(Number(event.target.value), 0) }, runs.map((one, place) => h("option", { value: place, selected: place === here.run }, `${one.function} · ${one.id.slice(-6)} · ${one.status}`))));
   show("run", h("h1", {}, run.function), h("span", { class: `status ${run.status}` }, run.status), h("code", { class: "id" }, run.id),
-    when && h("time", { datetime: when.toISOString() }, when.toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC")), took && h("span", {}, `took ${took}`),
+    run.created && h("time", { datetime: run.created }, run.created.replace("T", " ").replace("+00:00", " UTC")), took && h("span", {}, `took ${took}`),
     run.code === "changed" && h("span", { class: "status bad" }, "code has changed"), run.unstable.length ? h("span", { class: "status bad" }, "replays differ") : null, h("span", { class: "spring" }), choice);
 }
 
@@ -105,8 +104,8 @@ let items = [];
 function showStops(run) {
   const times = timeline.times[here.run], start = run.picture.created ?? 0;
   items = run.stops.map((stop, place) => {
-    const item = h("button", { type: "button", tabindex: "-1", onclick: () => go(here.run, place) },
-      h("span", { class: "number" }, stop.number), chip(chipOf(stop)), h("span", { class: "text" }, labelOf(stop)), outcomeMark(stop), isTimed && h("span", { class: "time" }, place ? `+${duration(Math.max(0, times[place] - start))}` : ""));
+    const item = h("button", { type: "button", tabindex: "-1", title: stop.intent ? stop.intent.text : null, onclick: () => go(here.run, place) },
+      h("span", { class: "number" }, stop.number), chip(chipOf(stop)), h("span", { class: "text" }, labelOf(stop), h("i", {}, detailOf(stop))), outcomeMark(stop), isTimed && h("span", { class: "time" }, place ? `+${duration(Math.max(0, times[place] - start))}` : ""));
     item.style.setProperty("--depth", Math.min(8, Math.max(0, (stop.frames || []).length - 1)));
     return item;
   });
@@ -134,7 +133,7 @@ function markStop() {
   current.setAttribute("aria-current", "step");
   current.tabIndex = 0;
   const list = current.closest("ol");
-  keepInView(current, current, list, 0.5);
+  keepInView(current, current, list);
 }
 
 // The difference between any two stops.
@@ -143,8 +142,8 @@ function showDifference(run) {
   const first = run.stops[before], second = run.stops[here.stop];
   const field = h("input", { type: "number", min: 0, max: run.stops.length - 1, value: before < 0 ? 0 : before, "aria-label": "Stop to compare with", onchange: (event) => setSince(Math.max(0, Math.min(run.stops.length - 1, Number(event.target.value) || 0))) });
   const tools = h("div", { class: "tools" }, h("label", {}, "between stop ", field), ` and stop ${here.stop}`, h("span", { class: "spring" }),
-    h("button", { type: "button", "aria-keyshortcuts": "m", title: "Compare with this stop from now on (m)", onclick: () => setSince(here.stop) }, "Keep this one"),
-    here.since !== null && h("button", { type: "button", title: "Compare with the stop before (u)", onclick: () => setSince(null) }, "The one before"));
+    h("button", { type: "button", "aria-keyshortcuts": "m", title: "Compare with this stop from now on (m)", onclick: () => setSince(here.stop) }, "Pin this stop"),
+    here.since !== null && h("button", { type: "button", title: "Compare with the stop before (u)", onclick: () => setSince(null) }, "Unpin"));
   const parts = [];
   if (first && first !== second) {
     for (const { frame, rows, came, went } of localsBetween(first, second)) {
@@ -177,7 +176,7 @@ function setSince(stop) {
 // Keys.
 const KEYS = [
   [["→", "l", "n"], "forward"], [["←", "h", "p"], "back"], [["Page Down"], "10 forward"], [["Page Up"], "10 back"], [["Home"], "the first stop"], [["End"], "the last stop"],
-  [["e"], "the next error"], [["E"], "the error before"], [["m"], "compare with this stop"], [["u"], "compare with the stop before again"], [["?"], "this list"],
+  [["e"], "the next error"], [["E"], "the error before"], [["m"], "pin this stop: later ones are compared with it"], [["u"], "unpin: compare with the stop before again"], [["?"], "this list"],
 ];
 
 function showHelp() {

@@ -92,7 +92,6 @@ function showLocals(run, number, seen) {
 
 function frameOf(frame, isOpen, changed, gone, when) {
   const key = `frame ${frame.id}`;
-  const isContext = (one) => /^(Defer|Failure)?Context$/.test(one.type); // it is the same throughout: last
   const locals = [...frame.locals.filter((one) => !isContext(one)), ...frame.locals.filter(isContext).map((one) => ({ ...one, text: "…" }))];
   const rows = locals.map((one) => valueRow(one, `${key}/${one.name}`, changed.get(`${frame.id} ${one.name}`)));
   const lost = gone.filter((one) => one.frame === frame.id && one.before !== null);

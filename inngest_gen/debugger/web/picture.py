@@ -1,8 +1,8 @@
 """Picture: what is drawn of a run over time, out of its recording: lanes of steps with their attempts and waits, and its defers. Pure.
 
-Promises: times are milliseconds since an origin that all runs of a page share; nothing is drawn where no time was recorded, but for a recording without
-any: then steps stand in their order, a "millisecond" each. A step whose first attempt's start is not recorded begins where the last step before
-ended.
+Promises: times are milliseconds since an origin that all runs of a page share; nothing is drawn where no time was recorded, but for a recording
+without any: then steps stand in their order, a "millisecond" each. A step whose first attempt's start is not recorded begins where the last step
+before ended.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Part = tuple[str, float, float | None]
 
 
 def origin_of(recordings: Iterable[Recording]) -> datetime | None:
-    """Give the first moment of all runs; None where no times are recorded."""
-    moments = [moment for recording in recordings for moment in _moments(recording)]
-    return min(moments, default=None)
+    """Give the first moment of all runs; None where no times are recorded, or only one that all share."""
+    moments = {moment for recording in recordings for moment in _moments(recording)}
+    return min(moments) if len(moments) > 1 else None
 
 
 def picture(recording: Recording, origin: datetime | None, deferred_at: Mapping[str, float] | None = None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Ref:
 
 
 class Pool:
-    """Holds values. `entries` and `shapes` are JSON: an entry is a scalar, or a list whose first item says what the other ones, numbers of entries, are.
+    """Holds values. `entries` and `shapes` are JSON: an entry is a scalar, or a list whose first item says what the others, numbers of entries, are.
 
     That is 0 for a list, -1 for a list in pieces, and n for an object with the keys of the n-th shape.
     """

@@ -87,5 +87,5 @@ function showSource(run, at, goto) {
   }
   const first = lines.get(at.line);
   if (!first) return;
-  keepInView(first, lines.get(at.end_line) || first, body, 0.35);
+  keepInView(first, lines.get(at.end_line) || first, body);
 }

@@ -242,15 +242,16 @@ class Timeline {
   drawBar(picture, lane, bar) {
     const y = lane.y + bar.row * ROW + 2, height = ROW - 4;
     const group = svg("g", { class: `step ${bar.status}`, "data-hash": bar.hash });
-    for (const [what, from, to] of bar.parts) {
+    for (const part of bar.parts) {
+      const [what, from, to] = part;
       const left = this.scale.x(from), right = to === null ? this.scale.end : this.scale.x(to);
       const thin = what === "pause";
       group.append(this.rect(left, right, thin ? y + height / 2 - 1 : y, thin ? 2 : height, { class: `part ${what}${to === null ? " open" : ""}` }));
-      if (what === "failed") add(group, [this.text(left, right, y + 13, "✗", { class: "cross" })]);
+      if (what === "failed" && part !== bar.parts[bar.parts.length - 1]) add(group, [this.text(left, right, y + 13, "✗", { class: "cross" })]);
     }
-    const [, from, to] = bar.parts[bar.parts.length - 1];
+    const [what, from, to] = bar.parts[bar.parts.length - 1];
     const left = this.scale.x(from), right = to === null ? this.scale.end : this.scale.x(to);
-    add(group, [this.text(left, right, y + 13, bar.id, {})]);
+    add(group, [this.text(left, right, y + 13, `${what === "failed" ? "✗ " : ""}${bar.id}`, {})]);
     const attempts = (bar.failed || []).map((one) => `\nattempt ${one.number} failed: ${one.error}`).join("");
     const took = !isTimed ? "" : to === null ? " · not ended" : ` · ${duration(to - bar.parts[0][1])}`;
     group.append(svg("title", {}, `${bar.kind} ${bar.id}${bar.index ? ` (${bar.index + 1})` : ""} · ${bar.status}${took}${attempts}`));

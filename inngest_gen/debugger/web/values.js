@@ -69,26 +69,30 @@ function differenceRow([path, before, after]) {
 }
 
 const differenceTable = (rows, from, to) =>
-  h("table", { class: "differences" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "what"), h("th", { scope: "col" }, from), h("th", { scope: "col" }, to))), h("tbody", {}, rows.map(differenceRow)));
+  h("table", { class: "differences" }, h("colgroup", {}, ["what", "before", "after"].map((one) => h("col", { class: one }))), h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "what"), h("th", { scope: "col" }, from), h("th", { scope: "col" }, to))), h("tbody", {}, rows.map(differenceRow)));
+
+const isContext = (one) => /^(Defer|Failure)?Context$/.test(one.type);
 
 // The locals of two stops, frame by frame.
 function localsBetween(first, second) {
   const found = [];
   const then = new Map((first.frames || []).map((frame) => [frame.id, frame]));
   for (const frame of second.frames || []) {
-    const old = then.get(frame.id);
-    then.delete(frame.id);
+    // The frames of an error have numbers of their own.
+    const old = then.get(frame.id) || [...then.values()].find((one) => one.id < 0 !== frame.id < 0 && one.function === frame.function);
+    if (old) then.delete(old.id);
     const rows = [];
     const before = new Map(((old && old.locals) || []).map((one) => [one.name, one]));
     for (const one of frame.locals) {
+      if (isContext(one)) continue; // it is the same throughout
       const was = before.get(one.name);
       before.delete(one.name);
       if (!was) rows.push([one.name, null, one.text]);
       else if (was !== one) rows.push(...differences(was, one));
     }
-    for (const one of before.values()) rows.push([one.name, one.text, null]);
+    for (const one of before.values()) if (!isContext(one)) rows.push([one.name, one.text, null]);
     if (rows.length || !old) found.push({ frame, rows, came: !old });
   }
-  for (const frame of then.values()) found.push({ frame, rows: frame.locals.map((one) => [one.name, one.text, null]), went: true });
+  for (const frame of then.values()) found.push({ frame, rows: frame.locals.filter((one) => !isContext(one)).map((one) => [one.name, one.text, null]), went: true });
   return found;
 }

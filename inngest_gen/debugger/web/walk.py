@@ -24,6 +24,8 @@ _CHILDREN: Final = 40
 """How many values of a container are shown, on each of so many levels."""
 _NODES: Final = 200
 """How many values are shown inside one local."""
+_CLOSED: Final = {"RunLogger", "StepTools", "GroupTools"}
+"""What is inside these is nobody's concern."""
 _BRANCHES: Final = 60
 """How many branches of a group are shown; those that are done or not begun are left out first."""
 _NODE: Final = [one.name for one in dataclasses.fields(Node) if one.name != "children"]
@@ -173,7 +175,7 @@ class Walk:
         if not variable.size:
             return value
         value["size"] = variable.size
-        if depth <= 0 or left[0] <= 0 or self._pool.size >= self._limits.inside:
+        if depth <= 0 or left[0] <= 0 or variable.type in _CLOSED or self._pool.size >= self._limits.inside:
             return value
         inside = self._session.variables(frame, variable.path, count=min(_CHILDREN, left[0]))
         left[0] -= len(inside)
@@ -229,9 +231,8 @@ def _most_telling(nodes: Sequence[Node]) -> Iterator[Node]:
 
 def _said(**values: Any) -> dict[str, Any]:
     """Leave out what says nothing."""
-    return {name: value for name, value in values.items() if value is not None and value != "" and value != []}
+    return {name: value for name, value in values.items() if value is not None and value not in ("", [])}
 
 
 def _cut(text: str, room: int) -> str:
     return text if len(text) <= room else f"{text[:room]}… ({len(text):,} characters)"
-
