@@ -77,8 +77,12 @@ function chipOf(stop) {
 
 const chip = ([colour, word]) => h("span", { class: `chip ${colour}` }, word);
 
-// What a step was asked to do, without what is said of it elsewhere: "step.run 'price' price_of('tea')" is "price_of('tea')".
-const detailOf = ({ intent }) => (intent && intent.id && !intent.kind.startsWith("group.") ? intent.text.replace(/^\S+(?: abort)? '(?:[^'\\]|\\.)*' ?/, "").replace(/^"[^"]*" ?/, "") : "");
+// What a step was asked to do, without what is said of it elsewhere: of "step.run 'price' price_of('tea')" that is "('tea')".
+function detailOf({ intent }) {
+  if (!intent || !intent.id) return "";
+  const rest = intent.text.replace(/^(?:sub-flow|defer abort|\S+) ?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")? ?/, "");
+  return rest.replace(/^[\w.<>]+(?=\()/, "");
+}
 
 // A stop in a few words.
 function labelOf(stop) {
