@@ -174,11 +174,14 @@ async def replay_to(
     *,
     using: UsingHook | None = None,
     before_last: Callable[[Replay], None] | None = None,
+    begun: Callable[[Replay], None] | None = None,
 ) -> Replay:
-    """Make a replay that stands at a stop, or at the last one where there are fewer."""
+    """Make a replay that stands at a stop, or at the last one where there are fewer. `begun` is given each that is made on the way."""
 
     async def at(wanted: int, *, exact: bool) -> Replay | int:
         replay = await Replay.begin(history, function, using)
+        if begun is not None:
+            begun(replay)
         try:
             if await replay.forward(wanted, before_last):
                 if exact and not replay.is_last:

@@ -87,6 +87,11 @@ class Session:
         """Whether the handler's code is that which made the recording: "recorded", "changed", or "unknown"."""
         return code_state(self.recording, self.function)
 
+    @property
+    def reached(self) -> int:
+        """How many steps the replay that was moved last has asked for: the progress of a move that takes long. Other threads may ask."""
+        return self._walker.reached
+
     def close(self) -> None:
         """Drop the replay, without running anything of it. The next move makes another."""
         self._walker.close()

@@ -6,6 +6,7 @@ told.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -23,6 +24,9 @@ END: Final = 1 << 60
 
 _KEPT: Final = 5_000
 """Of so many visited stops it is kept how they were."""
+
+_GIVE_WAY_S: Final = 0.005
+"""After so long a scan lets the loop have its turn: it can be cancelled, as the driver's own turns can."""
 
 Visit = Callable[[Replay, Mark], bool]
 """Looks at a stop of a scan; True ends the scan."""
@@ -45,6 +49,13 @@ class Walker:
         """The digests of the stack where it stands: as the handler has not gone on since, the next stop's `_before` has them too."""
         self._seen: dict[tuple[str, int], tuple[str, scene.Digests]] = {}
         self._trails: dict[str, tuple[Mark, ...]] = {}
+        self._moved: Replay | None = None
+
+    @property
+    def reached(self) -> int:
+        """How many steps the replay that was moved last has asked for so far."""
+        replay = self._moved
+        return replay.execution.position if replay is not None and replay.has_begun else 0
 
     @property
     def number(self) -> int:
@@ -53,7 +64,7 @@ class Walker:
 
     def close(self) -> None:
         """Drop the replay."""
-        old, self.replay, self._now = self.replay, None, None
+        old, self.replay, self._now, self._moved = self.replay, None, None, None
         if old is not None:
             old.drop()
 
@@ -66,6 +77,8 @@ class Walker:
         """Go to a stop, the nearest after it that can be stopped at, or the last. With `anew` by another replay."""
         replay = self.replay
         on = replay is not None and not anew and self._goes_on(replay) and number >= replay.number
+        if on:
+            self._moved = replay
         if replay is None or not on or not await replay.forward(number - replay.number, self._note):
             replay = await self._replayed(number)
         while replay.in_scope:
@@ -94,11 +107,15 @@ class Walker:
     async def scan(self, start: int, visit: Visit, *, until: int | None = None, first: bool = False) -> None:
         """Visit every stop after `start` (from it on with `first`), before `until`, in a replay of its own, until `visit` says True."""
         replay = await self.another(start)
+        deadline = time.perf_counter() + _GIVE_WAY_S
         try:
             if first and not replay.in_scope and visit(replay, scene.mark_of(replay)):
                 return
             while not replay.is_last:
                 await replay.forward(1)
+                if time.perf_counter() > deadline and not replay.in_scope:
+                    await anyio.lowlevel.checkpoint()
+                    deadline = time.perf_counter() + _GIVE_WAY_S
                 if not replay.in_scope and ((until is not None and replay.number >= until) or visit(replay, scene.mark_of(replay))):
                     return
         finally:
@@ -106,7 +123,7 @@ class Walker:
 
     async def another(self, number: int) -> Replay:
         """Make another replay at a stop, for a look; the caller drops it."""
-        return await replay_to(self.history, self.function, number, using=self._using)
+        return await replay_to(self.history, self.function, number, using=self._using, begun=self._begun)
 
     def known_trail(self) -> tuple[Mark, ...] | None:
         """Give all stops of the history, if they are known already."""
@@ -136,9 +153,12 @@ class Walker:
         self._before = None
         self.touched = False
         self.replay = replay = await replay_to(
-            self.history, self.function, max(number, 0), using=self._using, before_last=self._note
+            self.history, self.function, max(number, 0), using=self._using, before_last=self._note, begun=self._begun
         )  # fmt: skip
         return replay
+
+    def _begun(self, replay: Replay) -> None:
+        self._moved = replay
 
     def _note(self, replay: Replay) -> None:
         known = self._now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,10 @@ import click
 from inngest_gen.cli import options
 
 if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
     from inngest_gen.app.app import App
+    from inngest_gen.debugger.session import Session
     from inngest_gen.recording.recording import Recording
 
 _HELP = """Step through a run, forwards and backwards.
@@ -21,12 +25,15 @@ _HELP = """Step through a run, forwards and backwards.
     or the path of a recording; MODULE:APP is the code, as for `inngest-gen run`. With --run it is read from the app's Inngest server, or the one at
     --server, where it must not have ended; keys are those of the app's settings (INNGEST_SIGNING_KEY).
 
+    On a terminal this opens a view of source, timeline and locals with single-key commands; `?` lists them.
+
     \b
-    Commands are read from stdin, one a line; `help` lists them, `walk` prints
-    all stops to the end. With --json each line is a JSON object and so is each
-    answer; with --command they are given here. With --html the run becomes a
-    page to step through in a browser, in one file that asks nobody for
-    anything; the runs that it started are in it as well.
+    With --plain, and where stdin or stdout is no terminal, commands are read
+    from stdin, one a line; `help` lists them, `walk` prints all stops to the
+    end. With --json each line is a JSON object and so is each answer; with
+    --command they are given here. With --html the run becomes a page to step
+    through in a browser, in one file that asks nobody for anything; the runs
+    that it started are in it as well.
 
     \b
     Examples:
@@ -43,7 +50,7 @@ _HELP = """Step through a run, forwards and backwards.
 @click.argument("words", metavar="[RUN] MODULE:APP", nargs=-1)
 @click.option("--run", "fetched", metavar="ID", help="Read this run from an Inngest server, in place of RUN. It must not have ended.")
 @click.option("--server", metavar="URL", help="The server that --run reads from.  [default: the one in the app's settings]")
-@click.option("--plain", is_flag=True, help="Print stops as text, read commands as words.  [the default]")
+@click.option("--plain", is_flag=True, help="Print stops as text, read commands as words.  [the default but on a terminal]")
 @click.option("--json", "as_json", is_flag=True, help="Read commands and print answers as JSON lines, for programs.")
 @click.option(
     "--command", "-c", "commands", multiple=True, metavar="COMMAND", help="Carry this out instead of reading stdin; may be repeated."
@@ -91,13 +98,20 @@ def open_(
         from inngest_gen.cli.debug import page
 
         return page.write(recording, app, html, page.beside(words[0] if fetched is None else None, recording, db, beside), loop)
-    return debug(recording, app, commands, as_json=as_json, live=live, loop=loop)
+    return debug(recording, app, commands, plain=plain, as_json=as_json, live=live, loop=loop)
 
 
 def debug(
-    recording: Recording, app: App, commands: tuple[str, ...] = (), *, as_json: bool = False, live: bool = False, loop: str = "asyncio"
+    recording: Recording,
+    app: App,
+    commands: tuple[str, ...] = (),
+    *,
+    plain: bool = False,
+    as_json: bool = False,
+    live: bool = False,
+    loop: str = "asyncio",
 ) -> int:
-    """Debug a recording until the commands end; gives the exit status."""
+    """Debug a recording until the user leaves, or the commands end; gives the exit status."""
     from anyio.from_thread import start_blocking_portal
 
     from inngest_gen.debugger.session import Session
@@ -110,8 +124,34 @@ def debug(
                 from inngest_gen.cli.debug.jsonlines import JsonLines
 
                 return JsonLines(session, portal).run(commands)
+            if not plain and not commands and _has_view():
+                return _view(session, portal)
             from inngest_gen.cli.debug.plain import Plain
 
             return Plain(session, portal).run(commands)
         finally:
             session.close()
+
+
+def _view(session: Session, portal: BlockingPortal) -> int:
+    from inngest_gen.cli.debug.terminal.window import HandlerHangs, Window
+
+    portal.call(session.start)
+    try:
+        return Window(session, portal).run()
+    except HandlerHangs as hangs:  # nor can its thread be joined
+        click.echo(f"inngest-gen: {hangs}", err=True)
+        sys.stderr.flush()
+        os._exit(hangs.status)
+
+
+def _has_view() -> bool:
+    """Say whether there is a terminal for the view; where it cannot show it, say why."""
+    from inngest_gen.cli.debug.terminal.possible import is_terminal, why_not
+
+    if not is_terminal(sys.stdin, sys.stdout):
+        return False
+    reason = why_not(os.environ, is_windows=os.name == "nt")
+    if reason is not None:
+        click.echo(f"{reason}; commands are read as words (--plain)", err=True)
+    return reason is None

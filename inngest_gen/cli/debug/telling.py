@@ -34,11 +34,9 @@ def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
     hit = "".join(f" {id}" for id in stop["hit"])
     yield f"stop {stop['number']} · {stop['reason']}{hit}{history}"
     yield from (f"  said      {_cut(said)}" for said in stop["logged"])
-    for output in (*stop["passed"], *stop["output"]):
-        name = {"stdout": "printed", "stderr": "printed", "log": "logged"}[output["stream"]]
-        yield from (f"  {name:<9} {_cut(line)}" for line in output["text"].splitlines())
+    yield from _output_lines([*stop["passed"], *stop["output"]])
     yield from (f"  settled   {one['id']}: {one['how']}" for one in stop["settled"])
-    functions = {frame["id"]: _short(frame["function"]) for frame in stop["frames"]}
+    functions = {frame["id"]: short(frame["function"]) for frame in stop["frames"]}
     for change in stop["changed"]:
         before = "" if change["before"] is None else f"  (was {_cut(change['before'], 60)})"
         after = "is gone" if change["after"] is None else f"= {_cut(change['after'], 100)}"
@@ -47,7 +45,7 @@ def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
     yield from _intent_lines(stop["intent"])
     yield from _place_lines(stop["at"], source)
     if len(stop["frames"]) > 1:
-        yield f"  stack     {' < '.join(_short(frame['function']) for frame in stop['frames'])}"
+        yield f"  stack     {' < '.join(short(frame['function']) for frame in stop['frames'])}"
     yield from _branch_lines(stop["tree"])
     if stop["resumes"] is not None:
         yield f"  resumes   with {_cut(stop['resumes'])}"
@@ -55,6 +53,25 @@ def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
     yield from _end_lines(stop)
     yield from (f"  note      {_cut(note)}" for note in stop["notes"])
     yield from _unstable_lines(stop["unstable"])
+
+
+def about(stop: Mapping[str, Any]) -> Iterator[str]:
+    """Tell of a stop what is not a place, a local, a branch or a defer: what came, what it gives, what was printed, what is odd."""
+    yield from _intent_lines(stop["intent"])
+    if stop["resumes"] is not None:
+        yield f"  resumes   with {_cut(stop['resumes'])}"
+    yield from _end_lines(stop)
+    yield from (f"  said      {_cut(said)}" for said in stop["logged"])
+    yield from _output_lines([*stop["passed"], *stop["output"]])
+    yield from (f"  note      {_cut(note)}" for note in stop["notes"])
+    yield from _unstable_lines(stop["unstable"])
+    yield from (f"  settled   {one['id']}: {one['how']}" for one in stop["settled"])
+
+
+def _output_lines(outputs: list[Mapping[str, Any]]) -> Iterator[str]:
+    for output in outputs:
+        name = {"stdout": "printed", "stderr": "printed", "log": "logged"}[output["stream"]]
+        yield from (f"  {name:<9} {_cut(line)}" for line in output["text"].splitlines())
 
 
 def _intent_lines(intent: Mapping[str, Any] | None) -> Iterator[str]:
@@ -78,7 +95,7 @@ def _intent_lines(intent: Mapping[str, Any] | None) -> Iterator[str]:
 def _place_lines(at: Mapping[str, Any] | None, source: Source) -> Iterator[str]:
     if at is None:
         return
-    yield f"  {PurePath(at['file']).name}:{at['line']} in {_short(at['function'])}"
+    yield f"  {PurePath(at['file']).name}:{at['line']} in {short(at['function'])}"
     text = source(at["file"])
     for number in range(max(1, at["line"] - _AROUND), min(len(text), at["end_line"] + _AROUND) + 1):
         mark = ">" if at["line"] <= number <= at["end_line"] else " "
@@ -87,36 +104,46 @@ def _place_lines(at: Mapping[str, Any] | None, source: Source) -> Iterator[str]:
 
 def _branch_lines(tree: Mapping[str, Any] | None) -> Iterator[str]:
     """Tell the branches of groups; a tree without any is the stack."""
-    if tree is not None and any(node["kind"] == "group" for node in _nodes(tree)):
+    if tree is not None and has_branches(tree):
         yield "  branches"
-        yield from _node_lines(tree, 2)
+        for depth, node in nodes(tree):
+            memo = {True: ", has a result", False: ", has none", None: ""}[node["memoized"]]
+            at = "" if node["kind"] == "step" or node["at"] is None else f" at {_place(node['at'])}"
+            yield f"{'  ' * (depth + 2)}{node_label(node)}{at} · {node['state']}{memo}"
 
 
-def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield node
+def has_branches(tree: Mapping[str, Any]) -> bool:
+    """Say whether a stop's tree has a group in it; one without any is the stack."""
+    return any(node["kind"] == "group" for _, node in nodes(tree))
+
+
+def nodes(node: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """List the nodes of a stop's tree, each with its depth."""
+    yield depth, node
     for child in node["children"]:
-        yield from _nodes(child)
+        yield from nodes(child, depth + 1)
 
 
-def _node_lines(node: Mapping[str, Any], depth: int) -> Iterator[str]:
-    key = "" if node["key"] is None else f"[{node['key']}] "
-    memo = {True: ", has a result", False: ", has none", None: ""}[node["memoized"]]
-    at = "" if node["kind"] == "step" or node["at"] is None else f" at {_place(node['at'])}"
-    yield f"{'  ' * depth}{key}{_cut(node['label'])}{at} · {node['state']}{memo}"
-    for child in node["children"]:
-        yield from _node_lines(child, depth + 1)
+def node_label(node: Mapping[str, Any]) -> str:
+    """Name a node of a stop's tree, with its branch's key."""
+    return _cut(node["label"]) if node["key"] is None else f"[{node['key']}] {_cut(node['label'])}"
 
 
 def _lane_lines(lane: list[Mapping[str, Any]]) -> Iterator[str]:
     for one in lane:
-        by = "" if one["by"] is None else f" by step {one['by']!r}"
-        if one["state"] == "waiting":
-            fate = f"waits for {one['leaves_with']}"
-        else:
-            fate = {"after_run": "sent, starts when the run ends"}.get(one["fate"], f"sent, {one['fate']}")
-        run = "" if one["run_id"] is None else f" as {wording.short(one['run_id'])}"
-        reason = "" if one["reason"] is None else f": {_cut(one['reason'], 80)}"
-        yield f"  {'abort' if one['kind'] == 'abort' else 'defer':<9} {_cut(one['id'], 40)}{by}: {fate}{run}{reason}"
+        yield f"  {'abort' if one['kind'] == 'abort' else 'defer':<9} {lane_line(one)}"
+
+
+def lane_line(one: Mapping[str, Any]) -> str:
+    """Tell of an operation of the lazy lane what has become of it."""
+    by = "" if one["by"] is None else f" by step {one['by']!r}"
+    if one["state"] == "waiting":
+        fate = f"waits for {one['leaves_with']}"
+    else:
+        fate = {"after_run": "sent, starts when the run ends"}.get(one["fate"], f"sent, {one['fate']}")
+    run = "" if one["run_id"] is None else f" as {wording.short(one['run_id'])}"
+    reason = "" if one["reason"] is None else f": {_cut(one['reason'], 80)}"
+    return f"{_cut(one['id'], 40)}{by}: {fate}{run}{reason}"
 
 
 def _end_lines(stop: Mapping[str, Any]) -> Iterator[str]:
@@ -271,7 +298,8 @@ def _place(at: str | None) -> str:
     return f"{PurePath(file).name}:{line}"
 
 
-def _short(function: str) -> str:
+def short(function: str) -> str:
+    """Name a function without the function that it was made in."""
     return function.rpartition("<locals>.")[2]
 
 
