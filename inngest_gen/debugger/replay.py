@@ -6,8 +6,9 @@ of whoever moves it. `drop` drops the frames without running them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import anyio.lowlevel
 
@@ -21,6 +22,11 @@ from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.turn import Diverged, Ended, Raised, Turn
 from inngest_gen.intents.using import Using
 from inngest_gen.middleware.chain import Chain
+
+_TURN: Final = 16
+"""How many stops a replay passes in its first turn; quick ones grow."""
+_GIVE_WAY_S: Final = 0.005
+"""A turn that takes longer lets the loop have its turn."""
 
 UsingHook = Callable[[Any], Any]
 """Gets the context manager that `ctx.using` named and gives what stands for the entered resource."""
@@ -117,11 +123,8 @@ class Replay:
             return True
         execution = self.execution
         with capturing():
-            if count > 1:
-                turn = await execution.turn(count - 1)
-                self.number += turn.yielded
-                if not turn.paused:
-                    return False
+            if not await self._pass(count - 1):
+                return False
             if before_last is not None:
                 before_last(self)
             self.tape.clear()
@@ -129,6 +132,26 @@ class Replay:
             waiting = {hash: leaf.op.step.id for hash, leaf in execution.pending.items()}
             turn = await execution.turn(1)
         self._arrive(turn, waiting)
+        return True
+
+    async def _pass(self, left: int) -> bool:
+        """Move past so many stops, in turns short enough that the move can be cancelled where the handler's own code is slow."""
+        execution = self.execution
+        size = _TURN
+        while left > 0:
+            began = time.perf_counter()
+            turn = await execution.turn(min(size, left))
+            self.number += turn.yielded
+            if not turn.paused:
+                return False
+            left -= turn.yielded
+            took = time.perf_counter() - began
+            if took < _GIVE_WAY_S / 2:
+                size *= 2
+            elif took > _GIVE_WAY_S:
+                size = max(1, size // 4)
+                if not execution.in_scope:  # there the loop might cancel it by the handler's own scope
+                    await anyio.lowlevel.checkpoint()
         return True
 
     def _arrive(self, turn: Turn, waiting: Mapping[str, str]) -> None:

@@ -62,6 +62,26 @@ def fit(line: Iterable[Piece], width: int, style: str = "") -> Line:
     return made
 
 
+def wrapped(line: Iterable[Piece], width: int, indent: int) -> list[Line]:
+    """Give the line in as many lines as it needs; those after the first are indented."""
+    lines: list[Line] = [[]]
+    left = width
+    for style, text in line:
+        rest = text
+        while rest:
+            part = cut(rest, left)
+            if part:
+                lines[-1].append((style, part))
+                left -= cells(part)
+            rest = rest[len(part) :]
+            if rest:
+                if not part and left >= width - indent:  # a terminal narrower than a character
+                    break
+                lines.append([("", " " * indent)])
+                left = max(1, width - indent)
+    return lines
+
+
 def text_of(line: Iterable[Piece]) -> str:
     """Give the text alone."""
     return "".join(text for _, text in line)

@@ -71,8 +71,9 @@ KEYS: Final[tuple[Key, ...]] = (
 """Every key, in the help's order. One with an empty `told` is told with the key above it, or by other programs' custom."""
 
 HINTS: Final = (
-    ("?", "help"), ("q", "quit"), ("s", "step"), ("b", "back"), ("n", "next"), ("i", "in"), ("o", "out"), ("r", "run to"), ("c", "cont"), ("p", "eval"),
-    ("w", "what if"), ("t", "break"), ("y", "why"), ("g", "goto"), ("u", "frames"), ("z", "zoom"), ("l", "reload"),
+    ("s", "step"), ("b", "back"), ("n", "next"), ("c", "cont"), ("r", "run"), ("y", "why"), ("p", "eval"), ("w", "what if"),
+    ("?", "help"), ("q", "quit"),
+    ("i", "in"), ("o", "out"), ("t", "break"), ("g", "goto"), ("u", "frames"), ("z", "zoom"), ("l", "reload"),
 )  # fmt: skip
 """What the last line reminds of, the most wanted first."""
 

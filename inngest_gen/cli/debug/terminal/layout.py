@@ -62,7 +62,7 @@ def _sided(shown: Shown, pairs: list[tuple[PaneName | None, PaneName]], width: i
     heights: list[tuple[PaneName, int]] = []
     left = height
     for name in below:
-        wanted = 1 + min(pane(name, shown).count, max(2, height // 3))
+        wanted = 1 + min(pane(name, shown, width).count, max(2, height // 3))
         if left - wanted < 3:
             continue
         heights.append((name, wanted))
@@ -74,7 +74,7 @@ def _column(shown: Shown, heights: list[tuple[PaneName, int]], width: int) -> li
     lines: list[Line] = []
     for name, height in heights:
         if height > 0:
-            lines += _framed(shown, pane(name, shown), width, height)
+            lines += _framed(shown, pane(name, shown, width), width, height)
     return lines
 
 
@@ -163,7 +163,9 @@ def _last(shown: Shown, width: int) -> Line:
     line: Line = []
     for key, what in keys.HINTS:
         piece: Line = [("class:key", key), ("class:dim", f" {what}  ")]
-        if cells_of(line) + cells_of(piece) - 1 > width:
+        if cells_of(line) + cells_of(piece) - 2 > width:
             break
         line += piece
+    if line:
+        line[-1] = line[-1][0], line[-1][1].rstrip()
     return fit(line, width)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from inngest_gen.app.function import Function
 from inngest_gen.cli.debug import telling
 from inngest_gen.cli.debug.terminal.shown import Station
-from inngest_gen.debugger.stop import Node, Stop
+from inngest_gen.debugger.stop import Mark, Node, Stop
 
 IN_A_FRAME: Final = frozenset({"evaluate", "locals"})
 """Commands that need a replay to stand where the session does."""
@@ -42,6 +42,15 @@ def _flows(node: Node | None) -> Iterator[Node]:
         yield from _flows(child)
 
 
+def place_before(number: int, marks: tuple[Mark, ...] | None) -> tuple[str, int] | None:
+    """Give the file and line of the last stop before one, where that is known."""
+    at = next((mark.at for mark in reversed(marks or ()) if mark.number < number and mark.at is not None), None)
+    if at is None:
+        return None
+    file, _, line = at.rpartition(":")
+    return file, int(line)
+
+
 def beginning(function: Function) -> tuple[str, int] | None:
     """Give the file and line where a function's handler begins."""
     code = getattr(function.handler, "__code__", None)
@@ -56,7 +65,8 @@ def told(answer: Mapping[str, Any], action: str, said: str) -> list[str]:
         *printed, last = lines
         return [*printed, last if last.startswith("!") else f"{expression} = {last}"]
     if "breakpoint" in answer:
-        return [f"breakpoint is set: {lines[0]}"]
+        number, _, target = lines[0].partition(": ")
+        return [f"breakpoint {number} is set: {target}"]
     if "change" in answer and answer["change"] is not None:
         return [*lines, f"g Enter goes to stop {answer['change']['number']}, b from there to the code that did it"]
     return lines or [said]

@@ -10,11 +10,13 @@ from typing import Final
 
 from inngest_gen.cli import wording
 from inngest_gen.cli.debug import telling
-from inngest_gen.cli.debug.terminal.cells import Line, styled
+from inngest_gen.cli.debug.terminal.cells import Line, styled, wrapped
 from inngest_gen.cli.debug.terminal.shown import PaneName, Row, Shown
 from inngest_gen.cli.outline import parts
 from inngest_gen.debugger.stop import Mark
 
+_WIDTH: Final = 1_000
+_INDENT: Final = 10
 _LABEL: Final = re.compile(r"  (\w+) +(?=\S)")
 _LABELS: Final = {
     "result": "class:good", "error": "class:bad", "note": "class:note", "unstable": "class:bad", "printed": "class:printed",
@@ -22,6 +24,7 @@ _LABELS: Final = {
     "yielded": "class:bad", "likely": "class:note", "resumes": "class:dim",
 }  # fmt: skip
 _STATES: Final = {"running": "class:here", "unstarted": "class:dim", "settled": "class:good"}
+_NO_FRAME: Final = "none here: b goes back"
 _NAMES: Final = {"ig.Done": "Done", "ctx.using": "using"}
 
 
@@ -37,9 +40,9 @@ class Pane:
     cursor: int | None = None
 
 
-def pane(name: PaneName, shown: Shown) -> Pane:
-    """Make a pane."""
-    made = _MAKERS[name](shown)
+def pane(name: PaneName, shown: Shown, width: int = _WIDTH) -> Pane:
+    """Make a pane. In those that wrap long lines `width` counts."""
+    made = _MAKERS[name](shown, width)
     if shown.focus != name or not made.count:
         return made
     chosen = made.anchor if shown.cursor is None else shown.cursor
@@ -66,7 +69,7 @@ def _fixed(name: PaneName, title: Line, lines: Sequence[Line], anchor: int = 0) 
 # Source.
 
 
-def _source(shown: Shown) -> Pane:
+def _source(shown: Shown, _: int) -> Pane:
     station = shown.station
     if station is not None and station.line:
         file, line, last = station.file, station.line, station.end_line
@@ -118,7 +121,7 @@ def _break_lines(shown: Shown, file: str) -> dict[int, str]:
 # The stop.
 
 
-def _stop(shown: Shown) -> Pane:
+def _stop(shown: Shown, width: int) -> Pane:
     stop = shown.stop
     lines: list[Line] = []
     for text in telling.about(shown.told):
@@ -130,13 +133,14 @@ def _stop(shown: Shown) -> Pane:
             lines.append([(style, text.strip())])
     if stop.state == "start":
         lines.insert(0, [("class:strong", "before the handler's first line")])
-    return _fixed("stop", [("class:title", "yield" if stop.intent is not None else stop.state)], lines)
+    title = "yield" if stop.intent is not None else stop.state
+    return _fixed("stop", [("class:title", title)], [part for line in lines for part in wrapped(line, width, _INDENT)])
 
 
 # Locals.
 
 
-def _locals(shown: Shown) -> Pane:
+def _locals(shown: Shown, _: int) -> Pane:
     title: Line = [("class:title", "locals")]
     stack = [station for station in shown.stations if station.in_stack]
     for place, one in enumerate(stack):
@@ -146,7 +150,7 @@ def _locals(shown: Shown) -> Pane:
     if station is not None and not station.in_stack:
         title += [("class:dim", " of branch "), ("class:chosen", wording.one_line(telling.short(station.function)))]
     if not shown.rows:
-        return _fixed("locals", title, [[("class:dim", "no frame" if station is None else "none")]])
+        return _fixed("locals", title, [[("class:dim", _NO_FRAME if station is None else "none")]])
     return _fixed("locals", title, [_row(shown, row) for row in shown.rows])
 
 
@@ -169,7 +173,7 @@ def _row(shown: Shown, row: Row) -> Line:
 # Timeline.
 
 
-def _timeline(shown: Shown) -> Pane:
+def _timeline(shown: Shown, _: int) -> Pane:
     marks = shown.marks
     title: Line = [("class:title", "timeline")]
     if marks is None:
@@ -193,12 +197,17 @@ def _mark(shown: Shown, mark: Mark, digits: int) -> Line:
         ("", "  " * min(depth, 6)),
         ("class:here" if here else "", label(mark)),
     ]
+    outcome = shown.outcome(mark.hash) if mark.hash is not None and mark.memoized else None
     failed = shown.failures.get(mark.hash or "")
     if failed:
         line.append(("class:note", f" {signs['again']}{failed}"))
     edited = shown.edited.get(mark.hash or "")
     if edited is not None:
         line.append(("class:changed", f" {signs['edited']}{edited}"))
+    if outcome is not None and outcome.error is not None:
+        line.append(("class:bad", f" {wording.one_line(str(outcome.error['name']))}"))
+    elif outcome is not None and (mark.kind == "step.run" or outcome.text != "None"):
+        line.append(("class:dim", f" {wording.one_line(outcome.text or '')}"))
     return line
 
 
@@ -230,7 +239,7 @@ def label(mark: Mark) -> str:
 # Branches and defers.
 
 
-def _branches(shown: Shown) -> Pane:
+def _branches(shown: Shown, _: int) -> Pane:
     tree = shown.told["tree"]
     lines: list[Line] = []
     anchor = 0
@@ -243,17 +252,17 @@ def _branches(shown: Shown) -> Pane:
     return _fixed("branches", [("class:title", "branches")], lines, anchor)
 
 
-def _defers(shown: Shown) -> Pane:
+def _defers(shown: Shown, width: int) -> Pane:
     lines: list[Line] = []
     for one in shown.told["lazy"]:
         waiting = one["state"] == "waiting"
         sign = shown.signs["failed" if one["kind"] == "rejected" else "lost" if one["kind"] == "abort" else "none" if waiting else "sent"]
         what = telling.lane_line(one)
-        lines.append([("class:note" if waiting else "class:good", f"{sign} "), ("", what)])
+        lines += wrapped([("class:note" if waiting else "class:good", f"{sign} "), ("", what)], width, 4)
     return _fixed("defers", [("class:title", "defers")], lines, max(0, len(lines) - 1))
 
 
-_MAKERS: Final[dict[PaneName, Callable[[Shown], Pane]]] = {
+_MAKERS: Final[dict[PaneName, Callable[[Shown, int], Pane]]] = {
     "source": _source,
     "stop": _stop,
     "locals": _locals,

@@ -16,11 +16,11 @@ from inngest_gen.errors import MisuseError
 
 PROMPTS: Final = {
     "evaluate": "eval in {frame}> ",
-    "goto": "go to stop> ",
+    "goto": "go to stop{default}> ",
     "run_to": "run to> ",
     "back_to": "run back to> ",
     "break": "break at> ",
-    "why": "last change of> ",
+    "why": "last change of{default}> ",
     "what_if": "{step} gives (JSON, or !Error: text)> ",
     "command": ":",
 }
@@ -28,7 +28,7 @@ PROMPTS: Final = {
 
 def prompt(action: str, session: Session, shown: Shown, named: int | None) -> Prompt:
     """Give the prompt of an action. `named` is the stop that was told of last. Raises MisuseError where there is nothing to ask for."""
-    label, text = PROMPTS[action], ""
+    label, text, default = PROMPTS[action], "", ""
     match action:
         case "evaluate":
             station = shown.station
@@ -36,15 +36,15 @@ def prompt(action: str, session: Session, shown: Shown, named: int | None) -> Pr
                 raise MisuseError("there is no frame here to evaluate in: b goes back to one")
             label = label.format(frame=wording.clipped(telling.short(station.function), 24))
         case "goto":
-            text = "" if named is None else str(named)
+            default = "" if named is None else str(named)
         case "why":
-            text = _local(shown)
+            default = _local(shown)
         case "what_if":
             hash, id = step_chosen(shown)
             label = label.format(step=wording.clipped(id, 24))
             if session.history.has(hash) and not session.history.failed(hash):
                 text = wording.compact(session.result(hash))
-    return Prompt(action, label, text)
+    return Prompt(action, label.replace("{default}", f" [{default}]" if default else ""), text, default)
 
 
 def request(action: str, text: str, shown: Shown) -> dict[str, Any]:

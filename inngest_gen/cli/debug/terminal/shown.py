@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from inngest_gen.cli.debug.terminal.cells import Line
 from inngest_gen.debugger.breakpoint import Breakpoint
-from inngest_gen.debugger.stop import Mark, Stop
+from inngest_gen.debugger.stop import Mark, Recorded, Stop
 from inngest_gen.debugger.variables import Variable
 
 PaneName = Literal["source", "stop", "locals", "timeline", "branches", "defers"]
@@ -45,11 +45,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked for in the last line: `action` says what for, `text` stands there already."""
+    """What is asked for in the last line.
+
+    `action` says what for, `text` stands there already, `default` is meant where nothing is typed.
+    """
 
     action: str
     label: str
     text: str = ""
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class Shown:
     code: str = "recorded"
     marks: tuple[Mark, ...] | None = None
     """All stops of the history; None: they are not known yet."""
+    outcome: Callable[[str], Recorded | None] = lambda _: None
+    """What a step gives in this history, by its hash."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """How many attempts of a step failed, by its hash, where any did."""
     edited: Mapping[str, str] = field(default_factory=dict)

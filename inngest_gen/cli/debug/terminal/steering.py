@@ -123,6 +123,7 @@ class Steering:
         if shown.pager is not None:
             self._turn(action)
             return
+        shown.message, shown.failed = (), False
         if action in _REQUESTS:
             self._ask(dict(_REQUESTS[action]), action)
         elif action in prompts.PROMPTS:
@@ -199,9 +200,9 @@ class Steering:
     def answered(self, text: str) -> None:
         """Take what was typed at the prompt."""
         prompt, self.shown.prompt = self.shown.prompt, None
-        if prompt is None or not text.strip():
+        text = text.strip() or ("" if prompt is None else prompt.default)
+        if prompt is None or not text:
             return
-        text = text.strip()
         if prompt.action == "command" and self._own(text):
             return
         try:
@@ -290,6 +291,7 @@ class Steering:
         shown.told = shown.stop.to_json()
         shown.code = session.code
         shown.histories = len(session.histories)
+        shown.outcome = session.history.outcome
         shown.failures = {step.hash: sum(one.error is not None for one in step.attempts) for step in session.recording.steps}
         shown.edited = {edit.hash: edit.how for edit in session.history.edits}
         shown.stations = looking.stations(shown.stop)
@@ -299,8 +301,8 @@ class Steering:
         shown.cursor = None
         if shown.stop.at is not None:
             shown.place = shown.stop.at.file, shown.stop.at.line
-        elif shown.place is None:
-            shown.place = looking.beginning(session.function)
+        else:
+            shown.place = looking.place_before(shown.stop.number, shown.marks) or shown.place or looking.beginning(session.function)
         if shown.stop.logged:
             self._say([f"said: {wording.one_line(said)}" for said in shown.stop.logged])
         self._look()
