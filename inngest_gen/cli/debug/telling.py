@@ -35,7 +35,7 @@ def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
     yield f"stop {stop['number']} · {stop['reason']}{hit}{history}"
     yield from (f"  said      {_cut(said)}" for said in stop["logged"])
     yield from _output_lines([*stop["passed"], *stop["output"]])
-    yield from (f"  settled   {one['id']}: {one['how']}" for one in stop["settled"])
+    yield from (f"  settled   {_cut(one['id'])}: {one['how']}" for one in stop["settled"])
     functions = {frame["id"]: short(frame["function"]) for frame in stop["frames"]}
     for change in stop["changed"]:
         before = "" if change["before"] is None else f"  (was {_cut(change['before'], 60)})"
@@ -62,10 +62,11 @@ def about(stop: Mapping[str, Any]) -> Iterator[str]:
         yield f"  resumes   with {_cut(stop['resumes'])}"
     yield from _end_lines(stop)
     yield from (f"  said      {_cut(said)}" for said in stop["logged"])
-    yield from _output_lines([*stop["passed"], *stop["output"]])
+    yield from _output_lines(stop["output"])
     yield from (f"  note      {_cut(note)}" for note in stop["notes"])
     yield from _unstable_lines(stop["unstable"])
-    yield from (f"  settled   {one['id']}: {one['how']}" for one in stop["settled"])
+    yield from (f"  settled   {_cut(one['id'])}: {one['how']}" for one in stop["settled"])
+    yield from _output_lines(stop["passed"])
 
 
 def _output_lines(outputs: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -77,12 +78,14 @@ def _output_lines(outputs: list[Mapping[str, Any]]) -> Iterator[str]:
 def _intent_lines(intent: Mapping[str, Any] | None) -> Iterator[str]:
     if intent is None:
         return
-    where = f" in {intent['path']}" if intent["path"] else ""
+    where = f" in {_cut(intent['path'])}" if intent["path"] else ""
     yield f"  {_cut(intent['text'])}{where}"
     memo = intent["memo"]
     if memo is not None:
         what = (
-            f"{memo['error']['name']}: {_cut(memo['error']['message'], 80)}" if memo["error"] is not None else _cut(memo["text"] or "", 100)
+            f"{_cut(memo['error']['name'], 60)}: {_cut(memo['error']['message'], 80)}"
+            if memo["error"] is not None
+            else _cut(memo["text"] or "", 100)
         )
         kind = "error" if memo["error"] is not None else "result"
         more = "" if memo["how"] == "recorded" else f", {memo['how']}"
@@ -152,7 +155,7 @@ def _end_lines(stop: Mapping[str, Any]) -> Iterator[str]:
         what = (
             f"returned {_cut(end['value'])}"
             if end["how"] == "returned"
-            else f"raised {end['error']['name']}: {_cut(end['error']['message'])}"
+            else f"raised {_cut(end['error']['name'], 60)}: {_cut(end['error']['message'])}"
         )
         recorded = {True: ", as recorded", False: ", otherwise than recorded", None: ""}[end["as_recorded"]]
         yield f"  the handler {what}{recorded}"
@@ -219,7 +222,7 @@ def _changes(changes: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
 def _marks(marks: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
     for mark in marks:
         sign = "✗" if mark["failed"] or mark["raised"] else "✓" if mark["memoized"] else " "
-        path = f" in {mark['path']}" if mark["path"] else ""
+        path = f" in {_cut(mark['path'])}" if mark["path"] else ""
         yield f"  {mark['number']:>4} {sign} {_named(mark)}{path}  {_place(mark['at']) if mark['at'] else ''}".rstrip()
 
 
@@ -227,7 +230,7 @@ def _histories(histories: list[Mapping[str, Any]], _: Source) -> Iterator[str]:
     for one in histories:
         edits = ", ".join(f"{edit['id']} {edit['how']}" for edit in one["edits"])
         parent = "" if one["parent"] is None else f" from {one['parent']!r}"
-        yield f"  {'>' if one['current'] else ' '} {one['name']}{parent}{f': {edits}' if edits else ''}"
+        yield f"  {'>' if one['current'] else ' '} {_cut(one['name'])}{parent}{f': {_cut(edits)}' if edits else ''}"
 
 
 def verdict_lines(verdict: Mapping[str, Any], _: Source) -> Iterator[str]:

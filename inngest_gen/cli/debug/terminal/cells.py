@@ -69,7 +69,7 @@ def wrapped(line: Iterable[Piece], width: int, indent: int) -> list[Line]:
     for style, text in line:
         rest = text
         while rest:
-            part = cut(rest, left)
+            part = _by_words(rest, cut(rest, left))
             if part:
                 lines[-1].append((style, part))
                 left -= cells(part)
@@ -80,6 +80,12 @@ def wrapped(line: Iterable[Piece], width: int, indent: int) -> list[Line]:
                 lines.append([("", " " * indent)])
                 left = max(1, width - indent)
     return lines
+
+
+def _by_words(text: str, part: str) -> str:
+    """Give the part, or what of it ends at a blank, where the text is cut inside a word that is not long."""
+    blank = part.rfind(" ")
+    return part if part == text or text[len(part)] == " " or blank < len(part) * 2 // 3 else part[: blank + 1]
 
 
 def text_of(line: Iterable[Piece]) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from typing import Any, Final
 
-import anyio
 from anyio.from_thread import BlockingPortal
 
 from inngest_gen.cli import wording
 from inngest_gen.cli.debug import telling
 from inngest_gen.cli.debug.terminal import keys, looking, prompts
 from inngest_gen.cli.debug.terminal.colouring import coloured
+from inngest_gen.cli.debug.terminal.errands import Errand, Errands
 from inngest_gen.cli.debug.terminal.rows import rows
 from inngest_gen.cli.debug.terminal.shown import PANES, Busy, Pager, Shown
 from inngest_gen.debugger import source
@@ -54,40 +54,26 @@ _MISSED: Final = {
     "error": "there is no error after this",
     "error_back": "there was no error before this",
 }
+_SOON_S: Final = 0.15
+"""What takes longer than this is told to be under way."""
 _LOG: Final = 2_000
+_OWN: Final = [
+    f"{'log':<44} all questions and answers of this session",
+    f"{'printed':<44} what was printed beside the run: by loggers, on reload",
+    f"{'keys':<44} what the keys do",
+    f"{'quit (q)':<44} leave",
+]
+"""Commands by words that are the view's own."""
 _SHOWN: Final = 3
 """Answers of more lines than this get the whole screen."""
 _PAGE: Final = 10
 
 
-class _Job:
-    """Something that is under way in the session's loop, or will be. `quietly`: nobody has asked for it."""
-
-    def __init__(self, what: str, work: Callable[[], Awaitable[Any]], then: Callable[[Any], None], *, quietly: bool = False) -> None:
-        self.what = what
-        self.then = then
-        self.quietly = quietly
-        self.began = time.monotonic()
-        self.unwanted = False
-        self._work = work
-        self._scope: anyio.CancelScope | None = None
-
-    async def run(self) -> Any:
-        """Do it; gives None where it was interrupted."""
-        with anyio.CancelScope() as self._scope:
-            if self.unwanted:
-                self._scope.cancel()
-            return await self._work()
-        return None
-
-    def cancel(self) -> None:
-        """End it; called in its loop."""
-        if self._scope is not None:
-            self._scope.cancel()
-
-
 class Steering:
-    """Steers a session. `post` calls something in the caller's thread, soon, from any thread; `leave` is called with the exit status."""
+    """Steers a session. `post` calls something in the caller's thread, soon, from any thread; `leave` is called with the exit status.
+
+    `strays` gives what was printed by other than the run.
+    """
 
     def __init__(
         self,
@@ -96,18 +82,19 @@ class Steering:
         signs: Mapping[str, str],
         post: Callable[[Callable[[], None]], None],
         leave: Callable[[int], None],
+        strays: Callable[[], list[str]] = list,
     ) -> None:
         stop = session.stop
         run = f"{session.recording.function} {wording.short(session.recording.run_id)}"
         self.shown: Shown = Shown(run=run, stop=stop, told=stop.to_json(), source=self._source, signs=signs)
         self.log: deque[str] = deque(maxlen=_LOG)
         self._session = session
-        self._portal = portal
+        self._errands = Errands(portal)
         self._post = post
         self._leave = leave
-        self._jobs: deque[_Job] = deque()
-        self._job: _Job | None = None
-        self._future: Future[Any] | None = None
+        self._strays = strays
+        self._errand: Errand | None = None
+        self._waiting: deque[Errand] = deque()
         self._lost = False
         self._opened: set[tuple[int, tuple[str, ...]]] = set()
         self._marks_of: object = None
@@ -158,9 +145,9 @@ class Steering:
     def interrupt(self) -> None:
         """End what is under way and forget what waits; where there is nothing, close what is open."""
         shown = self.shown
-        if self._job is not None and not self._job.quietly:
-            self._jobs.clear()
-            self._end(self._job)
+        if self._errand is not None and self.is_busy():
+            self._waiting.clear()
+            self._errands.cancel(self._errand)
         elif shown.zoomed:
             shown.zoomed = False
         else:
@@ -168,26 +155,25 @@ class Steering:
 
     def is_busy(self) -> bool:
         """Say whether something is under way that was asked for."""
-        return self._job is not None and not self._job.quietly
+        return self._errand is not None and (not self._errand.quietly or bool(self._waiting))
 
     def tick(self) -> None:
         """Note how long what is under way has been so, for those who draw it."""
-        job = self._job
-        seconds = 0.0 if job is None else time.monotonic() - job.began
-        self.shown.busy = Busy(job.what, seconds, self._session.reached) if job is not None and seconds > 0.15 and not job.quietly else None
+        errand = self._waiting[0] if self._waiting else self._errand
+        seconds = 0.0 if errand is None else time.monotonic() - errand.began
+        if errand is not None and self.is_busy() and seconds > _SOON_S:
+            self.shown.busy = Busy(errand.what, seconds, self._session.reached)
+        else:
+            self.shown.busy = None
 
     def close(self, patience_s: float) -> bool:
         """Interrupt everything; says whether the session's loop is free after so long."""
-        self._jobs.clear()
-        future = self._future
-        if self._job is None or future is None:
+        self._waiting.clear()
+        self._errands.close()
+        if self._errand is None:
             return True
-        self._end(self._job)
-        try:
-            future.exception(patience_s)
-        except TimeoutError:
-            return False
-        return True
+        self._errands.cancel(self._errand)
+        return not wait([self._errand.outcome], patience_s).not_done
 
     # Prompts.
 
@@ -220,9 +206,11 @@ class Steering:
         """Do those commands by words that are the view's own."""
         match text:
             case "help":
-                self._page("commands", [line[2:] for line in telling.help_lines()])
+                self._page("commands", [line[2:] for line in telling.help_lines()][:-3] + _OWN)
             case "log":
                 self._page("all that was said", list(self.log))
+            case "printed":
+                self._page("printed beside the run", [wording.visible(line) for line in self._strays()] or ["nothing"])
             case "keys":
                 self._page("keys", keys.help_lines())
             case "quit" | "q" | "exit":
@@ -242,7 +230,7 @@ class Steering:
             return await perform(self._session, request)
 
         said = f"{request['command']} {text}".strip()
-        self._begin(_Job(said, work, lambda answer: self._answer(answer, action, said)))
+        self._begin(Errand(said, work, lambda answer: self._answer(answer, action, said)))
 
     def _answer(self, answer: Mapping[str, Any], action: str, said: str) -> None:
         self.log.append(f"> {said}")
@@ -412,38 +400,33 @@ class Steering:
     def _source(self, file: str) -> list[Any]:
         return coloured(source.text(file))
 
-    # Jobs.
+    # Errands.
 
-    def _begin(self, job: _Job) -> None:
-        if self._job is None:
-            self._start(job)
+    def _begin(self, errand: Errand) -> None:
+        if self._errand is None:
+            self._start(errand)
             return
-        self._jobs.append(job)
-        if self._job.quietly:
-            self._end(self._job)
+        self._waiting.append(errand)
+        if self._errand.quietly:
+            self._errands.cancel(self._errand)
 
-    def _start(self, job: _Job) -> None:
-        self._job = job
-        job.began = time.monotonic()
-        self._future = future = self._portal.start_task_soon(job.run)
-        future.add_done_callback(lambda future: self._post(lambda: self._done(job, future)))
+    def _start(self, errand: Errand) -> None:
+        self._errand = errand
+        errand.began = time.monotonic()
+        errand.outcome.add_done_callback(lambda outcome: self._post(lambda: self._done(errand, outcome)))
+        self._errands.begin(errand)
 
-    def _end(self, job: _Job) -> None:
-        job.unwanted = True
-        # Not `future.cancel`: that would wait for the loop, which the handler's own code may hold.
-        self._portal.start_task_soon(job.cancel)
-
-    def _done(self, job: _Job, future: Future[Any]) -> None:
-        self._job = self._future = self.shown.busy = None
-        answer = future.result()
+    def _done(self, errand: Errand, outcome: Future[Any]) -> None:
+        self._errand = self.shown.busy = None
+        answer = outcome.result()
         if answer is None:
             self._lost = True
-            if not job.quietly:
-                self._say([f"interrupted: {job.what}; still at stop {self._session.stop.number}"])
+            if not errand.quietly:
+                self._say([f"interrupted: {errand.what}; still at stop {self._session.stop.number}"])
         else:
-            job.then(answer)
-        if self._jobs:
-            self._start(self._jobs.popleft())
+            errand.then(answer)
+        if self._waiting:
+            self._start(self._waiting.popleft())
         else:
             self._idle()
 
@@ -460,4 +443,4 @@ class Steering:
             shown.marks, self._marks_of = marks, of
             self._look()
 
-        self._start(_Job("looking at every stop", session.trail, take, quietly=True))
+        self._start(Errand("look at every stop", session.trail, take, quietly=True))

@@ -1,7 +1,7 @@
 """Window: the view on a terminal, by prompt_toolkit. The only file that lets that library run: it owns the main thread, with a loop of its own.
 
 Promises: whatever ends the view, a key, a signal or a defect, the terminal is as it was before; what user code and others write to stdout and
-stderr meanwhile does not reach the screen, and is printed afterwards.
+stderr meanwhile does not reach the screen.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import functools
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, TextIO
+from typing import Final
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -37,6 +36,7 @@ from inngest_gen.cli.debug.terminal import layout, signs
 from inngest_gen.cli.debug.terminal.cells import Line, cut
 from inngest_gen.cli.debug.terminal.keys import KEYS
 from inngest_gen.cli.debug.terminal.steering import Steering
+from inngest_gen.cli.debug.terminal.strays import kept_away
 from inngest_gen.cli.refusal import INTERRUPTED, TERMINATED
 from inngest_gen.debugger.session import Session
 
@@ -65,7 +65,6 @@ class Window:
         self._portal = portal
         self._input = source
         self._output = output
-        self._status = 0
         self._buffer = Buffer(history=InMemoryHistory(), multiline=False, accept_handler=self._accepted)
         self._histories: dict[str, InMemoryHistory] = {}
         self._drawn: list[Line] = []
@@ -76,10 +75,10 @@ class Window:
         """Show it until the user leaves; gives the exit status."""
         if self._output is not None:
             return self._run(self._output)
-        with _strays() as terminal:
-            return self._run(Vt100_Output.from_pty(terminal, term=os.environ.get("TERM")))
+        with kept_away() as strays:
+            return self._run(Vt100_Output.from_pty(strays.terminal, term=os.environ.get("TERM")), strays.lines)
 
-    def _run(self, output: Output) -> int:
+    def _run(self, output: Output, strays: Callable[[], list[str]] = list) -> int:
         with contextlib.ExitStack() as stack:
             source = self._input
             if source is None:
@@ -87,10 +86,9 @@ class Window:
                 stack.callback(source.close)
             self.app = self._application(source, output)
             encoding = output.encoding() if hasattr(output, "encoding") else "utf-8"
-            self.steering = Steering(self._session, self._portal, signs.for_encoding(encoding), self._soon, self._leave)
+            self.steering = Steering(self._session, self._portal, signs.for_encoding(encoding), self._soon, self._leave, strays)
             status = self.app.run(pre_run=self._begin, set_exception_handler=False, handle_sigint=False)
         if not self.steering.close(_PATIENCE_S):
-            self._status = status
             raise HandlerHangs(status)
         return status
 
@@ -273,28 +271,3 @@ def _joined(lines: list[Line]) -> StyleAndTextTuples:
             found.append(("", "\n"))
         found += line
     return found
-
-
-@contextlib.contextmanager
-def _strays() -> Iterator[TextIO]:
-    """Give the terminal to the view alone: what is written to stdout and stderr meanwhile goes to a file, and to stderr at the end."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as file, os.fdopen(kept[0], "w", encoding=sys.stdout.encoding, errors="replace") as terminal:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield terminal
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            terminal.flush()
-            os.dup2(terminal.fileno(), 1)
-            os.dup2(kept[1], 2)
-            os.close(kept[1])
-            file.seek(0)
-            data = file.read()
-            if data:
-                sys.stderr.write(data.decode(errors="replace"))
-                sys.stderr.flush()
