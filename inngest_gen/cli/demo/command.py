@@ -154,8 +154,11 @@ class _Demo:
         finally:
             reader.close()
         assert recording is not None
+        is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
         click.echo("\nThe order's run, to be stepped through:\n")
-        return debug(recording, app, () if sys.stdin.isatty() else ("walk",), loop=self._loop)
+        if is_terminal:  # the proof stays to be read for as long as its reader likes
+            click.pause("Any key opens it; q leaves it, ? helps, Ctrl-C ends here.")
+        return debug(recording, app, () if is_terminal else ("walk",), loop=self._loop)
 
     # The children.
 

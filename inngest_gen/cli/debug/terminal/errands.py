@@ -71,6 +71,8 @@ class Errands:
                 await self._todo.popleft().do()
             else:
                 await self._bell.wait()
+        for errand in self._todo:
+            errand.outcome.set_result(None)
 
     def begin(self, errand: Errand) -> None:
         """Have something done after what was begun before; from any thread."""
@@ -82,6 +84,6 @@ class Errands:
         self._wake(errand.cancel)
 
     def close(self) -> None:
-        """Take no more errands; from any thread."""
+        """Do no more errands; from any thread."""
         self._closed = True
         self._wake(self._bell.ring)

@@ -5,12 +5,13 @@ At 80 columns the source has the whole width, with the timeline beside the local
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Final
 
 from inngest_gen.cli import wording
 from inngest_gen.cli.debug.terminal import keys
-from inngest_gen.cli.debug.terminal.cells import Line, cells, cells_of, fit, styled
+from inngest_gen.cli.debug.terminal.cells import Line, cells, cells_of, cut, fit, styled, wrapped
 from inngest_gen.cli.debug.terminal.panes import Pane, is_there, pane
 from inngest_gen.cli.debug.terminal.shown import PaneName, Shown
 
@@ -18,6 +19,8 @@ WIDE: Final = 120
 _NARROW: Final = 36
 _LOW: Final = 12
 _MESSAGE: Final = 4
+_COLUMNS: Final = re.compile(r" *\S.{5,}?  +(?=\S)")
+_MORE: Final = " ... (:log shows all)"
 _SPINNER: Final = "|/-\\"
 
 
@@ -62,7 +65,7 @@ def _sided(shown: Shown, pairs: list[tuple[PaneName | None, PaneName]], width: i
     heights: list[tuple[PaneName, int]] = []
     left = height
     for name in below:
-        wanted = 1 + min(pane(name, shown, width).count, max(2, height // 3))
+        wanted = 1 + min(pane(name, shown, width).count, max(2, height // 2))
         if left - wanted < 3:
             continue
         heights.append((name, wanted))
@@ -135,17 +138,25 @@ def _message(shown: Shown, width: int, height: int) -> list[Line]:
     for text in shown.message:
         lines += textwrap.wrap(text, max(10, width), subsequent_indent="  ", drop_whitespace=False) or [""]
     if len(lines) > height:
-        lines = [*lines[: height - 1], f"{lines[height - 1]} ... (:log shows all)"]
+        lines = [*lines[: height - 1], f"{cut(lines[height - 1], width - cells(_MORE))}{_MORE}"]
     return [fit([(style, line)], width) for line in lines or [""]]
 
 
 def _pager(shown: Shown, width: int, height: int) -> list[Line]:
     pager = shown.pager
     assert pager is not None
-    lines = pager.lines[shown.top : shown.top + height - 1]
+    lines: list[Line] = []
+    for text in pager.lines[shown.top : shown.top + height - 1]:
+        lines += wrapped([("class:title" if text and text[0] != " " and pager.has_topics else "", text)], width, _hanging(text))
     head: Line = [("class:rule", shown.signs["rule"]), ("class:title", f" {pager.title} ")]
     head.append(("class:rule", shown.signs["rule"] * max(0, width - cells_of(head))))
-    return [fit(head, width), *(fit([("", line)], width) for line in lines)]
+    return [fit(head, width), *(fit(line, width) for line in lines)]
+
+
+def _hanging(text: str) -> int:
+    """Say how far what a line explains is indented, where it has two columns."""
+    columns = _COLUMNS.match(text)
+    return min(columns.end(), 40) if columns is not None else 2
 
 
 def _last(shown: Shown, width: int) -> Line:

@@ -244,11 +244,15 @@ def _branches(shown: Shown, _: int) -> Pane:
     lines: list[Line] = []
     anchor = 0
     for depth, node in [] if tree is None else telling.nodes(tree):
+        if depth == 0:  # the handler, of which the locals tell
+            continue
         memo = "" if node["memoized"] is None else shown.signs["done" if node["memoized"] else "none"] + " "
         if node["state"] == "running":
             anchor = len(lines)
         state = "" if node["kind"] == "step" else f" {shown.signs['dot']} {node['state']}"
-        lines.append([("", "  " * depth), (_STATES.get(node["state"], ""), f"{memo}{telling.node_label(node)}"), ("class:dim", state)])
+        lines.append(
+            [("", "  " * (depth - 1)), (_STATES.get(node["state"], ""), f"{memo}{telling.node_label(node)}"), ("class:dim", state)]
+        )
     return _fixed("branches", [("class:title", "branches")], lines, anchor)
 
 

@@ -58,10 +58,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """A text over the whole screen."""
+    """A text over the whole screen. `has_topics`: its lines that are not indented are headings."""
 
     title: str
     lines: tuple[str, ...]
+    has_topics: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Steering:
             case "quit":
                 self._leave(0)
             case "help":
-                self._page("keys", keys.help_lines())
+                self._page("keys", keys.help_lines(), has_topics=True)
             case "outer" | "inner":
                 self._choose(shown.chosen + (1 if action == "outer" else -1))
             case "next_pane" | "previous_pane":
@@ -212,7 +212,7 @@ class Steering:
             case "printed":
                 self._page("printed beside the run", [wording.visible(line) for line in self._strays()] or ["nothing"])
             case "keys":
-                self._page("keys", keys.help_lines())
+                self._page("keys", keys.help_lines(), has_topics=True)
             case "quit" | "q" | "exit":
                 self._leave(0)
             case _:
@@ -383,8 +383,8 @@ class Steering:
     def _say(self, lines: list[str], *, failed: bool = False) -> None:
         self.shown.message, self.shown.failed = tuple(wording.one_line(line) for line in lines), failed
 
-    def _page(self, title: str, lines: list[str]) -> None:
-        self.shown.pager, self.shown.top = Pager(title, tuple(lines)), 0
+    def _page(self, title: str, lines: list[str], *, has_topics: bool = False) -> None:
+        self.shown.pager, self.shown.top = Pager(title, tuple(lines), has_topics), 0
 
     def _turn(self, action: str) -> None:
         """Move in the pager."""

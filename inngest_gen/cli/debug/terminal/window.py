@@ -87,8 +87,11 @@ class Window:
             self.app = self._application(source, output)
             encoding = output.encoding() if hasattr(output, "encoding") else "utf-8"
             self.steering = Steering(self._session, self._portal, signs.for_encoding(encoding), self._soon, self._leave, strays)
-            status = self.app.run(pre_run=self._begin, set_exception_handler=False, handle_sigint=False)
-        if not self.steering.close(_PATIENCE_S):
+            try:
+                status = self.app.run(pre_run=self._begin, set_exception_handler=False, handle_sigint=False)
+            finally:
+                is_free = self.steering.close(_PATIENCE_S)
+        if not is_free:
             raise HandlerHangs(status)
         return status
 
