@@ -159,7 +159,13 @@ class Desk:
 
 @contextlib.contextmanager
 def desk(loop: str, event: str = "order/placed", n: int = 0, *, live: bool = False, recording: Recording | None = None) -> Iterator[Desk]:
-    session = Session(recording or recorded(event, n), app, live=live)
+    with on(Session(recording or recorded(event, n), app, live=live), loop) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def on(session: Session, loop: str) -> Iterator[Desk]:
+    """The view of a session, when it has looked at every stop."""
     with start_blocking_portal(backend=loop) as portal:
         portal.call(session.start)
         made = Desk(session, portal)
