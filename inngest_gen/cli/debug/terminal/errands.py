@@ -21,10 +21,10 @@ class Errand:
     """Something to be done. `outcome` is what `work` gives, or None where it was cancelled. `quietly`: nobody has asked for it."""
 
     def __init__(self, what: str, work: Callable[[], Awaitable[Any]], then: Callable[[Any], None], *, quietly: bool = False) -> None:
-        self.what = what
-        self.then = then
-        self.quietly = quietly
-        self.began = time.monotonic()
+        self.what: str = what
+        self.then: Callable[[Any], None] = then
+        self.quietly: bool = quietly
+        self.began: float = time.monotonic()
         self.outcome: Future[Any] = Future()
         self._unwanted = False
         self._work = work

@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 import inngest_gen as ig
 from inngest_gen.cli.debug.terminal import layout, signs
 from inngest_gen.cli.debug.terminal.cells import text_of
+from inngest_gen.cli.debug.terminal.shown import Shown
 from inngest_gen.cli.debug.terminal.steering import Steering
 from inngest_gen.debugger import Recording, Session
 from tests.engine import rig as engines
@@ -77,6 +78,7 @@ async def quote(ctx: ig.Context, rate: int) -> ig.Flow:
 async def fork(ctx: ig.Context) -> ig.Flow:
     yield ctx.defer("receipt", receipt, {"to": "ada"})
     charge = yield ctx.step.run("charge", once_flaky, ctx)
+    told = ""
     try:
         yield ctx.step.run("find", boom)
     except ig.StepError as error:
@@ -123,7 +125,7 @@ class Desk:
         self.steering = Steering(session, portal, signs.UNICODE, self._posted.put, self.left.append, lambda: ["beside"])
 
     @property
-    def shown(self):
+    def shown(self) -> Shown:
         return self.steering.shown
 
     def until(self, true: Callable[[], bool]) -> None:
@@ -150,6 +152,11 @@ class Desk:
         self.steering.answered(text)
         self.rest()
         return self
+
+    def page(self) -> tuple[str, ...]:
+        """The lines of the text over the whole screen."""
+        assert self.shown.pager is not None
+        return self.shown.pager.lines
 
     def screen(self, width: int = 80, height: int = 24) -> str:
         lines = [text_of(line) for line in layout.draw(self.shown, width, height)]

@@ -239,17 +239,17 @@ def test_commands_by_their_words_and_the_log(loop: str) -> None:
     with desk(loop) as view:
         assert view.type("command", "step 3").shown.stop.number == 3
         view.type("command", "trail")
-        assert view.shown.pager.lines[3] == "   3 ✓ step.run 'price' in total  " + view.shown.pager.lines[3].rpartition("  ")[2]
+        assert view.page()[3] == "   3 ✓ step.run 'price' in total  " + view.page()[3].rpartition("  ")[2]
         view.press("quit")
         assert view.shown.pager is None
         assert view.type("command", "fly").shown.message[0].startswith("there is no command 'fly'")
         view.type("command", "log")
-        assert view.shown.pager.lines[:2] == ("> step step 3", "stop 3 · step") or view.shown.pager.lines[0].startswith("> step")
+        assert view.page()[:2] == ("> step step 3", "stop 3 · step") or view.page()[0].startswith("> step")
         view.press("escape")
         view.type("command", "printed")
-        assert view.shown.pager.lines == ("beside",)
+        assert view.page() == ("beside",)
         view.press("escape").type("command", "help")
-        assert any(line.startswith("log ") for line in view.shown.pager.lines)
+        assert any(line.startswith("log ") for line in view.page())
         view.press("page_down", "down", "page_up", "up", "escape").type("command", "quit")
         assert view.left == [0]
 
