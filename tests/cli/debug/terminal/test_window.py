@@ -18,6 +18,7 @@ from inngest_gen.cli.debug.terminal import layout
 from inngest_gen.cli.debug.terminal.window import HandlerHangs, Window
 from inngest_gen.debugger import Recording, Session
 from tests.cli.debug.terminal import rig
+from tests.cli.program import until
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 
@@ -50,12 +51,19 @@ def opened(loop: str, recording: Recording | None = None) -> Iterator[Pane]:
 
 def test_keys_and_prompts_reach_the_session_in_their_order(loop: str) -> None:
     with opened(loop) as pane:
-        pane.type("sss")
-        pane.type("plines\r")
-        pane.type("sssssssq")
+        pane.type("sssplines\rb")
+
+        def leave() -> None:
+            with contextlib.suppress(AssertionError):
+                until(lambda: hasattr(pane.window, "steering") and "> back" in pane.window.steering.log, "the last move", rig.PATIENCE_S)
+            pane.type("q")
+
+        leaver = threading.Thread(target=leave)
+        leaver.start()
         assert pane.run() == 0
-        assert pane.window.steering.log[0] == "> step"
-        assert "> evaluate lines" in pane.window.steering.log
+        leaver.join()
+        assert [line for line in pane.window.steering.log if line[0] == ">"] == ["> step", "> step", "> step", "> evaluate lines", "> back"]
+        assert "  ['tea', 'tea']" in pane.window.steering.log
         written = pane.written()
         assert written.index(ENTER) < written.rindex(LEAVE)
         assert "\x1b[?25h" in written[written.rindex(LEAVE) :] or written.rstrip().endswith("\x1b[?25h")
