@@ -49,7 +49,8 @@ def prompt(action: str, session: Session, shown: Shown, named: int | None) -> Pr
 
 def request(action: str, text: str, shown: Shown) -> dict[str, Any]:
     """Make a request of an answer. Raises MisuseError for one that is none."""
-    frame = None if shown.station is None else shown.station.frame
+    # The innermost is that of the stop where the session will be by then: keys may be ahead of it.
+    frame = None if shown.station is None or shown.chosen == 0 else shown.station.frame
     match action:
         case "evaluate":
             return {"command": "evaluate", "expression": text, "frame": frame}
