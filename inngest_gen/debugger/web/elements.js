@@ -34,11 +34,13 @@ function show(id, ...children) {
   return element;
 }
 
-// Scrolls a box, and nothing around it, such that what is from `first` to `last` can be seen.
+// Scrolls a box, and nothing around it, such that what is from `first` to `last` can be seen in that part of it that is on the screen.
 function keepInView(first, last, box) {
   const seen = box.getBoundingClientRect();
+  const low = Math.max(seen.top, Math.min(seen.bottom, window.innerHeight) - 40);
+  const shown = low - seen.top < 120 ? seen.height : low - seen.top;
   const top = first.getBoundingClientRect().top - seen.top, bottom = last.getBoundingClientRect().bottom - seen.top;
-  if (top < 20 || bottom > box.clientHeight * 0.66) box.scrollTop += top - box.clientHeight * 0.3;
+  if (top < 20 || bottom > shown * 0.8) box.scrollTop += top - shown * 0.3;
 }
 
 const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

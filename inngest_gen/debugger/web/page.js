@@ -76,9 +76,12 @@ function showScrubber(run) {
   range = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Stop", oninput: () => go(here.run, Number(range.value), false) });
   counter = h("output", { class: "counter" });
   told = h("p", { class: "told" });
+  const marks = run.stops.map((stop, place) => isError(stop) && place).filter((place) => place !== false).slice(0, 500);
+  const strip = h("div", { class: "strip", "aria-hidden": "true" }, marks.map((place) => h("i", {})));
+  marks.forEach((place, n) => strip.children[n].style.setProperty("--at", place / Math.max(1, last)));
   return show("scrub",
     h("div", { class: "buttons" }, button("M2 2h2v12h-2zM14 2v12l-9-6z", "First stop", "Home", () => go(here.run, 0)), button("M13 2v12l-10-6z", "Back", "ArrowLeft", () => go(here.run, here.stop - 1)), button("M3 2v12l10-6z", "Forward", "ArrowRight", () => go(here.run, here.stop + 1)), button("M12 2h2v12h-2zM2 2v12l9-6z", "Last stop", "End", () => go(here.run, Infinity))),
-    range, counter, told, h("button", { type: "button", class: "quiet", "aria-keyshortcuts": "?", onclick: showHelp }, "Keys"));
+    h("div", { class: "slider" }, range, strip), counter, told, h("button", { type: "button", class: "quiet", "aria-keyshortcuts": "?", onclick: showHelp }, "Keys"));
 }
 
 function moveScrubber(run, stop) {
@@ -110,7 +113,7 @@ function showStops(run) {
     return item;
   });
   const wide = matchMedia("(min-width: 1180px)");
-  const list = h("ol", { class: "stops" }, items.map((one) => h("li", {}, one)));
+  const list = h("ol", { class: items.length > 24 ? "stops many" : "stops" }, items.map((one) => h("li", {}, one)));
   const details = h("details", { open: wide.matches }, h("summary", {}, h("h2", {}, "Stops", h("span", { class: "count" }, run.stops.length.toLocaleString("en")))), list);
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -78,22 +78,23 @@ function divergenceOf(one) {
 
 // Locals, frame by frame. What other branches hold is as it was when they were last on the stack.
 function showLocals(run, number, seen) {
-  const stop = run.stops[number];
+  const stop = run.stops[number], previous = run.stops[number - 1];
+  const then = new Map(((previous && previous.frames) || []).map((frame) => [frame.id, frame]));
   const frames = stop.frames || [];
   const changed = new Map((stop.changed || []).map((one) => [`${one.frame} ${one.name}`, one]));
   const gone = (stop.changed || []).filter((one) => one.after === null);
   const parts = [h("h2", {}, "Locals", changed.size ? h("span", { class: "count" }, `${plural(changed.size, "change")} since the stop before`) : null)];
-  frames.forEach((frame, depth) => parts.push(frameOf(frame, depth === 0, changed, gone)));
+  frames.forEach((frame, depth) => parts.push(frameOf(frame, depth === 0, changed, gone, then.get(frame.id))));
   if (!frames.length) parts.push(h("p", { class: "empty" }, stop.state === "ended" ? "The handler has ended: its locals are gone." : "No code of the handler is under way here."));
   const others = [...seen.values()].filter((one) => !frames.some((frame) => frame.id === one.frame.id));
-  for (const { frame, at } of others) parts.push(frameOf(frame, false, new Map(), [], `as at stop ${run.stops[at].number}`));
+  for (const { frame, at } of others) parts.push(frameOf(frame, false, new Map(), [], null, `as at stop ${run.stops[at].number}`));
   show("locals", parts);
 }
 
-function frameOf(frame, isOpen, changed, gone, when) {
+function frameOf(frame, isOpen, changed, gone, before, when) {
   const key = `frame ${frame.id}`;
   const locals = [...frame.locals.filter((one) => !isContext(one)), ...frame.locals.filter(isContext).map((one) => ({ ...one, text: "…" }))];
-  const rows = locals.map((one) => valueRow(one, `${key}/${one.name}`, changed.get(`${frame.id} ${one.name}`)));
+  const rows = locals.map((one) => valueRow(one, `${key}/${one.name}`, changed.get(`${frame.id} ${one.name}`), before && before.locals.find((other) => other.name === one.name)));
   const lost = gone.filter((one) => one.frame === frame.id && one.before !== null);
   const open = isOpen || rows.some((row) => row.classList.contains("changed"));
   return foldable(key, open, { class: "frame" },

@@ -10,10 +10,10 @@ function foldable(place, open, given, summary, ...inside) {
   return details;
 }
 
-function valueRow(variable, place, change) {
+function valueRow(variable, place, change, old) {
   const name = h("span", { class: "name" }, variable.name);
-  const type = h("span", { class: "type" }, variable.type);
-  const was = change && change.before !== null && change.before !== undefined && h("div", { class: "was" }, "was ", h("code", {}, change.before));
+  const type = h("span", { class: "type" }, variable.type, variable.size > 8 ? ` · ${variable.size.toLocaleString("en")}` : "");
+  const was = change && change.before !== null && change.before !== undefined && h("div", { class: "was" }, wasOf(variable, change, old));
   const mark = change && h("span", { class: "unseen" }, " (changed)");
   if (!variable.size) return h("li", { class: change ? "value changed" : "value" }, h("div", { class: "line" }, name, h("code", {}, variable.text), type, mark), was);
   const details = foldable(place, false, {}, { given: { class: "line" }, children: [name, h("code", {}, variable.text), type, mark] });
@@ -26,6 +26,15 @@ function valueRow(variable, place, change) {
   details.addEventListener("toggle", open);
   open();
   return h("li", { class: change ? "value changed" : "value" }, details, was);
+}
+
+// What a local was: its text or, where that is long, what in it is not the same.
+function wasOf(variable, change, old) {
+  const text = ["was ", h("code", {}, change.before)];
+  if (!old || change.before.length <= 60) return text;
+  const rows = differences(old, variable);
+  if (rows.length > 3 || (rows.length === 1 && rows[0][0] === variable.name)) return change.before === variable.text ? "has changed in what is not shown here" : text;
+  return rows.map(([path, before, after], place) => [place ? "; " : "", h("code", {}, path), before === null ? " is new" : after === null ? [" is gone, was ", h("code", {}, before)] : [" was ", h("code", {}, before)]]);
 }
 
 function missing(variable) {
@@ -45,21 +54,23 @@ function differences(before, after) {
 function inner(before, after, path, found) {
   if (before === after || found.length > MOST) return true;
   const a = before.inside, b = after.inside;
-  const whole = (one) => one.inside && one.inside.length === one.size;
-  if (!a || !b || before.type !== after.type || !whole(before) || !whole(after)) {
+  if (!a || !b || before.type !== after.type) {
     found.push([path, before.text, after.text]);
     return true;
   }
+  // Of a container that is not here whole, there is its size, and what is here.
+  const isWhole = a.length === before.size && b.length === after.size;
+  if (!isWhole && before.size !== after.size) found.push([`len(${path})`, String(before.size), String(after.size)]);
   const then = new Map(a.map((one) => [one.name, one]));
   const isList = /^\d+$/.test((a[0] || b[0] || { name: "" }).name);
   const at = (name) => (isList ? `${path}[${name}]` : /^'/.test(name) ? `${path}[${name}]` : `${path}.${name}`);
   for (const one of b) {
     const old = then.get(one.name);
     then.delete(one.name);
-    if (!old) found.push([at(one.name), null, one.text]);
+    if (!old) isWhole && found.push([at(one.name), null, one.text]);
     else if (!inner(old, one, at(one.name), found)) return false;
   }
-  for (const one of then.values()) found.push([at(one.name), one.text, null]);
+  for (const one of then.values()) isWhole && found.push([at(one.name), one.text, null]);
   return true;
 }
 
