@@ -140,7 +140,9 @@ class _Demo:
         click.echo(f"The proof holds: {len(finished)} steps had finished before the kill, none of them ran twice.")
         if keep or own_db:
             click.echo(f"Look again with: inngest-gen runs show {runs[0].id[-6:]} --db {self._db}")
-            click.echo(f"or in a browser:  inngest-gen debug {runs[0].id[-6:]} inngest_gen.cli.demo.shop:app --db {self._db} --html order.html")
+            click.echo(
+                f"or in a browser:  inngest-gen debug {runs[0].id[-6:]} inngest_gen.cli.demo.shop:app --db {self._db} --html order.html"
+            )
         return OK
 
     def debug(self) -> int:
