@@ -6,13 +6,14 @@ It stands beside the package, not in it, so that pytest imports nothing of innge
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,8 +94,9 @@ def _told(item: pytest.Item, witness: Any) -> str:
     folder = _folder(item)
     lines.append("")
     for run in runs[:_RUNS]:
-        lines.append(f"recording of {run.function_id}: {_left(folder, item, run)}")
-        command = _command(run, witness)
+        path = _left(folder, item, run)
+        lines.append(f"recording of {run.function_id}: {path}")
+        command = _command(run, witness, path)
         if command is not None:
             lines.append(f"  open it: {command}")
     if len(runs) > _RUNS:
@@ -116,14 +118,30 @@ def _left(folder: Path, item: pytest.Item, run: Result) -> Path:
     return path
 
 
-def _command(run: Result, witness: Any) -> str | None:
-    """Give the command that opens a recording, None where there is none or the app cannot be imported."""
-    if importlib.util.find_spec("inngest_gen.cli.debug") is None:
-        return None
+def _command(run: Result, witness: Any, path: Path) -> str | None:
+    """Give the command that opens a recording, from the current directory; None where no module has the app, as one made in a test."""
     function = witness.functions.get(run.function_id)
     module = sys.modules.get(getattr(getattr(function, "handler", None), "__module__", ""))
     names = [name for name, value in vars(module).items() if value is function.app] if module is not None else []
-    return f"inngest-gen debug RECORDING {module.__name__}:{names[0]}" if module is not None and names else None
+    if module is None or not names:
+        return None
+    return shlex.join(["inngest-gen", "debug", str(_from_here(path)), f"{_target(module)}:{names[0]}"])
+
+
+def _target(module: ModuleType) -> str:
+    """Name a module as the command line can find it: by its name where that leads to its file from here or among the installed ones."""
+    file = Path(getattr(module, "__file__", None) or "")
+    here = Path.cwd()
+    if not file.is_file() or not file.resolve().is_relative_to(here.resolve()) or "site-packages" in file.parts:
+        return module.__name__
+    parts = here.joinpath(*module.__name__.split("."))
+    by_name = {parts.with_suffix(".py"), parts / "__init__.py"}
+    return module.__name__ if file in by_name else str(_from_here(file))
+
+
+def _from_here(path: Path) -> Path:
+    """Give a path as it is written in the current directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

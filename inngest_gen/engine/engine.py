@@ -175,7 +175,7 @@ class Engine:
         await self._tasks.__aenter__()
         try:
             await self._tasks.start(self._serve)
-            unknown, timers = await self._ask(self.transitions.open)
+            unknown, timers = await self._ask(self._take_up)
             self._keep_timers([*self._timers, *timers])
             for slug in unknown:
                 self.log.warning("%s has unfinished runs of %r, which no app here declares: they stay as they are", self.path, slug)
@@ -184,6 +184,12 @@ class Engine:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
         return self
+
+    def _take_up(self, tx: Tables) -> Effects:
+        """Take up the file: say what is declared here, and give what is unfinished."""
+        for slug, function in self.functions.items():
+            tx.declare(slug, function.app.id, function.options.retries + 1)
+        return self.transitions.open(tx)
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._state = "stopping"

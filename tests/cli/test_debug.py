@@ -236,6 +236,17 @@ def test_unfinished_runs_are_checked(cli: Cli, home: pathlib.Path) -> None:
     assert "app 'pricing' has no function 'pricing-price'" in command.out
 
 
+def test_runs_of_another_app_whose_name_begins_alike_are_not_checked(cli: Cli, home: pathlib.Path) -> None:
+    (home / "pricing.py").write_text(PRICING)
+    (home / "abroad.py").write_text(PRICING.replace('App("pricing")', 'App("pricing-eu")').replace("price/asked", "eu/asked"))
+    for module, event in (("pricing", "price/asked"), ("abroad", "eu/asked")):
+        assert cli("run", f"{module}.py:app", event, '{"n": 2, "nap": 9999}', "--timeout", "0.3").code == 1
+    for module, slug in (("pricing", "pricing-price"), ("abroad", "pricing-eu-price")):
+        result = cli("debug", "check", f"{module}.py:app")
+        assert result.code == 0
+        assert re.match(rf"✓ {slug} \w{{26}}\n  compatible: .*\n1 run: all replay on this code\n$", result.out)
+
+
 def test_recordings_are_checked_and_told_as_json(priced: Cli, home: pathlib.Path) -> None:
     for name in ("a", "b"):
         (home / f"{name}.json").write_text(priced("runs", "export", "last").out)

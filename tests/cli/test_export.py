@@ -21,6 +21,7 @@ def test_a_run_is_written_to_stdout(placed: Cli) -> None:
     assert (result.code, result.err) == (0, "")
     recording = loads(result.out)
     assert (recording.function, recording.kind, recording.status) == ("orders-receipt", "defer", "completed")
+    assert (recording.app, recording.max_attempts) == ("orders", 2)
     assert [parent.fn_slug for parent in recording.parents] == ["orders-placed"]
     assert loads(placed("runs", "export", str(recording.parent_run_id)).out).function == "orders-placed"
 

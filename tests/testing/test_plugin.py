@@ -1,6 +1,8 @@
 """The pytest plugin: suites of their own, as a user has them, under each plugin that runs async tests."""
 
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -212,6 +214,50 @@ def test_a_failing_test_shows_its_timeline_and_leaves_a_recording(suite: pytest.
     assert re.search(r"E +- sleep\n.*E +\+ nap  \(completed\)", steps)
     assert "recording of" not in parts["test_elsewhere"]
     assert "inngest_gen" not in parts["test_elsewhere"]
+
+
+DEEP = """
+import inngest_gen as ig
+import pytest
+from inngest_gen import testing
+
+app = ig.App("deep shop")
+
+@app.function("order")
+async def order(ctx):
+    yield ctx.step.run("load", lambda: 3)
+    yield ig.Done(4)
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("what", ["a 'quoted' thing"])
+async def test_deep(what) -> None:
+    assert (await testing.run(order, {})).output == 5
+
+@pytest.mark.anyio
+async def test_own(inngest_app) -> None:
+    function = inngest_app.function("own")(own)
+    assert (await testing.run(function, {})).output == 5
+
+async def own(ctx):
+    yield ig.Done(4)
+"""
+
+
+def test_the_command_that_is_told_opens_the_recording(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_fails=FAILS)
+    folder = suite.mkdir("deep tests")
+    (folder / "test_deep.py").write_text(DEEP)
+    text = run(suite, *ALONE["anyio"], "-k", "asyncio and (test_output or test_deep or test_own)").stdout.str()
+    commands = [shlex.split(command) for command in re.findall(r"open it: (.*)", text)]
+    assert [command[-1] for command in commands] == ["deep tests/test_deep.py:app", "shop:app"]  # the app of test_own is in no module
+    for command, end in zip(commands, ("returned 4, as recorded", "returned 6, as recorded"), strict=True):
+        assert command[:2] == ["inngest-gen", "debug"]
+        told = subprocess.run(
+            [sys.executable, "-P", "-m", "inngest_gen.cli.main", *command[1:], "-c", "finish"],
+            cwd=suite.path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (told.returncode, told.stderr) == (0, "")
+        assert f"the handler {end}" in told.stdout
 
 
 def test_timelines_are_snapshots_for_syrupy(suite: pytest.Pytester) -> None:

@@ -13,7 +13,7 @@ from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.engine.run import AttemptRecord, DeferRecord, Note, Run, StepRecord
 from inngest_gen.engine.store.database import connect_to_read, in_plain_words
-from inngest_gen.engine.store.recorder import record
+from inngest_gen.engine.store.recorder import declared, record
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
 from inngest_gen.recording.recording import Recording
@@ -94,10 +94,14 @@ class Reader:
             return None if row is None else record(self._connection, row)
 
     def unfinished(self, app: str | None = None) -> list[tuple[str, str]]:
-        """List the runs that have not ended, oldest first: (id, slug of its function). `app` is the app's id; None: of all apps."""
+        """List the runs that have not ended, oldest first: (id, slug of its function). `app` is the app's id; None: of all apps.
+
+        Which app a function is of was noted by the engine that declared it; in files of before that was done, its slug tells.
+        """
         with in_plain_words(self._path):
-            rows = self._connection.execute("SELECT id, function FROM runs WHERE ended IS NULL ORDER BY run")
-            return [(id, slug) for id, slug in rows if app is None or slug.startswith(f"{app}-")]
+            rows = self._connection.execute("SELECT id, function FROM runs WHERE ended IS NULL ORDER BY run").fetchall()
+            apps = {slug: declared(self._connection, slug)[0] for _, slug in rows} if app is not None else {}
+            return [(id, slug) for id, slug in rows if app is None or ((apps[slug] or app) == app and slug.startswith(f"{app}-"))]
 
     def runs(self, status: str | None = None, function: str | None = None, limit: int = 100) -> list[Run]:
         """List runs, newest first. `function` is a slug or a function's id without its app."""

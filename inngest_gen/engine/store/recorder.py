@@ -14,6 +14,7 @@ from typing import Any, cast
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.engine.rules import received
+from inngest_gen.engine.store.tables import FUNCTION
 from inngest_gen.event import Event
 from inngest_gen.recording.recording import DeferStatus, RecordedAttempt, RecordedDefer, RecordedNote, RecordedStep, Recording, StepStatus
 
@@ -86,6 +87,15 @@ class _Log:
                 pass
 
 
+def declared(connection: sqlite3.Connection, slug: str) -> tuple[str | None, int | None]:
+    """Give the app of a function and how many attempts it has, as it was declared last; None where the file does not know."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (f"{FUNCTION}{slug}",)).fetchone()
+    if row is None:
+        return None, None
+    told = jsonvalue.decode(row[0])
+    return told["app"], told["max_attempts"]
+
+
 def record(connection: sqlite3.Connection, row: sqlite3.Row) -> Recording:
     """Make the recording of a run, given its row joined with its event's (see Reader)."""
     number = row["run"]
@@ -106,9 +116,11 @@ def record(connection: sqlite3.Connection, row: sqlite3.Row) -> Recording:
         meta=None if meta is None else jsonvalue.decode(meta),
     )
     codes = row["codes"]
+    app, max_attempts = declared(connection, row["function"])
     return Recording(
         run_id=row["id"],
         function=row["function"],
+        app=app,
         kind=row["kind"],
         status=row["status"],
         events=(received.event_for(row["kind"], event),),
@@ -116,6 +128,7 @@ def record(connection: sqlite3.Connection, row: sqlite3.Row) -> Recording:
         failure=received.failure_for(row["kind"], event),
         parent_run_id=row["parent_id"],
         attempt=row["attempt"],
+        max_attempts=max_attempts,
         code=None if codes is None else jsonvalue.decode(codes) if codes else {},
         steps=tuple(steps),
         defers=tuple(_defers(connection, number, log.makers)),

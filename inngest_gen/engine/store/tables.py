@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+FUNCTION: Final = "function "
+"""What the key of a function begins with, in the table `meta`."""
 
 
 class Tables:
@@ -17,6 +20,14 @@ class Tables:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection: sqlite3.Connection = connection
         self._run = connection.execute
+
+    def declare(self, slug: str, app: str, max_attempts: int) -> None:
+        """Note which app a function is of, and how many attempts it has: for those who read the file without the app's code."""
+        told = orjson.dumps({"app": app, "max_attempts": max_attempts}).decode()
+        self._run(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value != excluded.value",
+            (f"{FUNCTION}{slug}", told),
+        )
 
     # Events.
 
