@@ -139,12 +139,18 @@ function markStop() {
   keepInView(current, current, list);
 }
 
+// The place of a stop in the list, by its number: numbers may be passed over.
+function placeOfNumber(run, number) {
+  const place = run.stops.findIndex((stop) => stop.number >= number);
+  return place < 0 ? run.stops.length - 1 : place;
+}
+
 // The difference between any two stops.
 function showDifference(run) {
   const before = here.since ?? here.stop - 1;
   const first = run.stops[before], second = run.stops[here.stop];
-  const field = h("input", { type: "number", min: 0, max: run.stops.length - 1, value: before < 0 ? 0 : before, "aria-label": "Stop to compare with", onchange: (event) => setSince(Math.max(0, Math.min(run.stops.length - 1, Number(event.target.value) || 0))) });
-  const tools = h("div", { class: "tools" }, h("label", {}, "between stop ", field), ` and stop ${here.stop}`, h("span", { class: "spring" }),
+  const field = h("input", { type: "number", min: 0, max: run.stops[run.stops.length - 1].number, value: first ? first.number : 0, "aria-label": "Stop to compare with", onchange: (event) => setSince(placeOfNumber(run, Number(event.target.value) || 0)) });
+  const tools = h("div", { class: "tools" }, h("label", {}, "between stop ", field), ` and stop ${second.number}`, h("span", { class: "spring" }),
     h("button", { type: "button", "aria-keyshortcuts": "m", title: "Compare with this stop from now on (m)", onclick: () => setSince(here.stop) }, "Pin this stop"),
     here.since !== null && h("button", { type: "button", title: "Compare with the stop before (u)", onclick: () => setSince(null) }, "Unpin"));
   const parts = [];
@@ -220,7 +226,8 @@ document.addEventListener("keydown", (event) => {
 function remember() {
   const run = here.run ? `${runs[here.run].id}:` : "";
   try {
-    history.replaceState(null, "", `#${run}${here.stop}${here.since === null ? "" : `-${here.since}`}`);
+    const { stops } = runs[here.run];
+    history.replaceState(null, "", `#${run}${stops[here.stop].number}${here.since === null ? "" : `-${stops[here.since].number}`}`);
   } catch {
     // a browser that keeps the addresses of files as they are
   }
@@ -231,9 +238,9 @@ function recall(event) {
   if (event && !found) return; // a link to a part of the page
   const run = found && found[1] ? runs.findIndex((one) => one.id === found[1]) : 0;
   here.run = Math.max(0, run);
-  const count = runs[here.run].stops.length;
-  here.stop = found ? Math.max(0, Math.min(Number(found[2]), count - 1)) : 0;
-  here.since = found && found[3] !== undefined && Number(found[3]) < count ? Number(found[3]) : null;
+  const place = (number) => Math.max(0, placeOfNumber(runs[here.run], Number(number)));
+  here.stop = found ? place(found[2]) : 0;
+  here.since = found && found[3] !== undefined ? place(found[3]) : null;
   update(true);
 }
 

@@ -69,6 +69,7 @@ class Walk:
         self._ended = ended
         self._moment = begun
         self._walked = Walked()
+        self._number = -1
         self._locals: dict[tuple[int, str], Ref] = {}
         """The locals as they were, of the frames of the stop before."""
         steps = max(1, len(session.recording.steps))
@@ -148,6 +149,9 @@ class Walk:
         changed: dict[int, set[str]] = {}
         for change in stop.changed:
             changed.setdefault(change.frame, set()).add(change.name)
+        if stop.number != self._number + 1:
+            self._locals = {}  # stops were passed over, and what changed before them is not told here
+        self._number = stop.number
         now: dict[tuple[int, str], Ref] = {}
         frames = [self._frame(frame, changed.get(frame.id, set()), now) for frame in stop.frames]
         self._locals = now

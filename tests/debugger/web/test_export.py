@@ -4,6 +4,8 @@ import dataclasses
 import random
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 import inngest_gen as ig
@@ -14,6 +16,7 @@ from inngest_gen.recording.recording import Recording
 from tests.debugger import rig
 from tests.debugger.rig import executed
 from tests.debugger.web import reading
+from tests.driver import corpus
 
 __all__ = ["executed"]
 
@@ -59,6 +62,23 @@ async def test_locals_are_opened_and_those_that_did_not_change_are_one_value() -
     # In the pool a value that is at many stops is there once.
     texts = [entry for entry in written["entries"] if isinstance(entry, str)]
     assert len(texts) == len(set(texts))
+
+
+async def test_what_changed_before_a_stop_that_is_passed_over_is_shown() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        seen: list[Any] = [[1], "x" * 200]
+        yield ctx.step.run("a", int)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.lowlevel.checkpoint)
+            seen[0].append(2)
+            yield ctx.defer("d", corpus.note, {})
+        yield ctx.step.run("b", int)
+
+    app = rig.app_of(handler)
+    [run] = (await document([await rig.recorded(app, None, corpus.APP)], app))["runs"]
+    assert [stop["number"] for stop in run["stops"]] == [0, 1, 3, 4]
+    first, second = (next(one for one in run["stops"][place]["frames"][0]["locals"] if one["name"] == "seen") for place in (1, 2))
+    assert (first["inside"][0]["text"], second["inside"][0]["text"]) == ("[1]", "[1, 2]")
 
 
 async def test_the_runs_beside_it_can_be_stepped_through_as_well() -> None:
