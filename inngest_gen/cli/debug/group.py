@@ -15,7 +15,7 @@ class _RunOrCommand(LazyGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put in the default command where none is named."""
         if args and args[0] not in {*self.list_commands(ctx), *ctx.help_option_names}:
-            args = [_DEFAULT, *args]
+            args = ["dap" if "--dap" in args else _DEFAULT, *args]
         return super().parse_args(ctx, args)
 
 
@@ -26,12 +26,13 @@ class _RunOrCommand(LazyGroup):
     commands_at={
         "open": "inngest_gen.cli.debug.open:open_",
         "check": "inngest_gen.cli.debug.check:check",
+        "dap": "inngest_gen.cli.debug.dap:dap",
     },
 )
 def debug() -> None:
     """Step through a recorded run, forwards and backwards.
 
-    `inngest-gen debug RUN MODULE:APP` opens a run; the word `open` may be left out.
+    `inngest-gen debug RUN MODULE:APP` opens a run; the word `open` may be left out. With --dap it is debugged in an editor.
 
     RUN is a run's id, its beginning, its end or `last`, in the engine's file; or the path of a recording (inngest-gen runs export).
     """

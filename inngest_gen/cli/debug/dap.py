@@ -1,0 +1,115 @@
+"""`inngest-gen debug RUN MODULE:APP --dap`: debugs a run in an editor, by the Debug Adapter Protocol."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inngest_gen.cli import options
+from inngest_gen.cli.refusal import OK, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inngest_gen.app.app import App
+    from inngest_gen.debugger.dap.adapter import Opener
+    from inngest_gen.debugger.dap.arguments import Launch
+    from inngest_gen.recording.recording import Recording
+
+_HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
+
+    An editor starts `inngest-gen debug --dap --stdio` and says in its launch configuration what to debug; or it connects to a port on which this
+    waits: RUN and MODULE:APP are what is debugged where the editor does not say. docs/debugging-dap.md has the configurations.
+
+    \b
+    Examples:
+      inngest-gen debug --dap --stdio
+      inngest-gen debug last shop:app --dap --port 4711
+      inngest-gen debug run.json shop.py:app --dap --loop trio
+    """
+
+
+@click.command("dap", help=_HELP, short_help="Debug a run in an editor (`debug RUN MODULE:APP --dap`).")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.argument("target", metavar="[MODULE:APP]", required=False)
+@click.option("--dap", is_flag=True, help="Speak the Debug Adapter Protocol. That is what this command does.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=None, help="Wait for editors on this port of 127.0.0.1; 0 takes a free one.  [0]"
+)
+@click.option("--stdio", is_flag=True, help="Speak on stdin and stdout, to the editor that has started this.")
+@options.db
+@options.loop
+def dap(run: str | None, target: str | None, *, dap: bool, port: int | None, stdio: bool, db: pathlib.Path, loop: str) -> int:  # noqa: ARG001 - how it was called
+    """Debug a run in an editor."""
+    if stdio and port is not None:
+        raise click.UsageError("--stdio and --port: choose one")
+    if run is not None and target is None:
+        raise click.UsageError("RUN needs MODULE:APP after it")
+    import anyio
+
+    opener = _opener(run, target, db)
+    if stdio:
+        anyio.run(_talk, opener, loop, backend=loop)
+        return OK
+    try:
+        anyio.run(_listen, port or 0, opener, loop, backend=loop)
+    except OSError as error:
+        raise Refusal(f"port {port} cannot be listened on: {error.strerror}") from None
+    return OK
+
+
+async def _talk(opener: Opener, loop: str) -> None:
+    from inngest_gen.debugger.dap.conversation import Conversation
+    from inngest_gen.debugger.dap.stdio import taken
+
+    async with taken() as pipes:
+        await Conversation(pipes, opener, loop=loop, tell=_tell).run()
+
+
+async def _listen(port: int, opener: Opener, loop: str) -> None:
+    from inngest_gen.debugger.dap.listening import listen
+
+    def ready(port: int) -> None:
+        click.echo(f"waiting for an editor on 127.0.0.1:{port} (Ctrl-C ends it)")
+
+    await listen(port, opener, loop=loop, tell=_tell, ready=ready)
+
+
+def _tell(answer: Mapping[str, Any]) -> str:
+    from inngest_gen.cli.debug import telling
+
+    return "\n".join(telling.lines(answer, lambda _: []))
+
+
+def _opener(run: str | None, target: str | None, db: pathlib.Path) -> Opener:
+    """Make what opens what an editor wants to debug; what it does not say is taken from the command line."""
+    from inngest_gen.debugger.dap.refused import Refused
+
+    def refusal(error: Exception) -> Refused:
+        details = getattr(error, "details", None)
+        return Refused(f"{error}\n{details}" if details else str(error), shown=True)
+
+    def opened(launch: Launch) -> tuple[Recording, App]:
+        from inngest_gen.cli import target as targets
+        from inngest_gen.cli.debug.finding import find
+        from inngest_gen.errors import InngestGenError
+
+        wanted, app = launch.recording or launch.run or run, launch.app or target
+        if wanted is None:
+            raise Refused('say which run: "run" is its id, or "last"; "recording" the path of a recording', shown=True)
+        if app is None:
+            raise Refused('say which app: "app" is MODULE:APP, such as "shop:app" or "shop.py:app"', shown=True)
+        try:
+            if launch.cwd is not None:
+                os.chdir(launch.cwd)
+            recording = find(wanted, db if launch.db is None else pathlib.Path(launch.db))
+            return recording, targets.load(app)
+        except OSError as error:
+            raise Refused(f"{launch.cwd}: {error.strerror}", shown=True) from None
+        except (Refusal, InngestGenError) as error:
+            raise refusal(error) from None
+
+    return opened
