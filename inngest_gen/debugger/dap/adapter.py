@@ -79,6 +79,8 @@ class Adapter:
         if self.launch.stop_on_entry and not self.launch.no_debug:
             await self.arrived(forward=True)
             return
+        if self.launch.no_debug:
+            self.session.clear()
         self.said(self.session.stop, forward=True)
         await self.go_on()
 

@@ -185,8 +185,6 @@ class Conversation:
             except Exception as error:  # noqa: BLE001 - there is nowhere to stand any more
                 adapter.say("important", f"{_sentence(error)}\n")
                 adapter.terminate()
-        if adapter.over and self._state == "debugging":
-            self._state = "over"
         await self._flush()
 
     # What it is answered.
@@ -212,7 +210,7 @@ class Conversation:
                 if self._adapter is None:
                     self._state = "over"
                 else:
-                    self._adapter.then = self._terminate
+                    self._adapter.terminate()
             case "disconnect":
                 wanted = args.read(args.Disconnect, given).terminate_debuggee
                 self._ends_process = self._ends_process or (self._attached and wanted is True)
@@ -220,10 +218,6 @@ class Conversation:
             case _:
                 return await self._ask(command, given)
         return None
-
-    async def _terminate(self) -> None:
-        assert self._adapter is not None
-        self._adapter.terminate()
 
     async def _ask(self, command: str, given: object) -> dict[str, Any]:
         if command not in REQUESTS:
@@ -258,10 +252,13 @@ class Conversation:
         await self._send(told)
 
     async def _flush(self) -> None:
-        if self._adapter is not None:
-            events, self._adapter.events = self._adapter.events, []
+        adapter = self._adapter
+        if adapter is not None:
+            events, adapter.events = adapter.events, []
             for name, body in events:
                 await self._event(name, body)
+            if adapter.over and self._state in {"configuring", "debugging"}:
+                self._state = "over"
 
     async def _event(self, name: str, body: dict[str, Any] | None = None) -> None:
         await self._send({"type": "event", "event": name, **({} if not body else {"body": body})})

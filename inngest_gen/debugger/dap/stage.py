@@ -7,8 +7,10 @@ is a daemon, so that the process can still end.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
+import sysconfig
 from collections import deque
 from collections.abc import Awaitable, Callable
 from threading import Thread
@@ -23,7 +25,9 @@ T = TypeVar("T")
 
 _GRACE_S: Final = 2.0
 """How long a job that was cancelled may take to end."""
-_PACKAGE: Final = f"{pathlib.Path(__file__).parents[2]}/"
+_NOT_THE_USERS: Final = (
+    f"{pathlib.Path(__file__).parents[2]}{os.sep}", "<", *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+)  # fmt: skip
 
 
 class _Job:
@@ -131,6 +135,6 @@ class Stage:
     def _where(self) -> str:
         """Say at which line of the user's the thread is."""
         frame = sys._current_frames().get(self._thread.ident or 0)
-        while frame is not None and (frame.f_code.co_filename.startswith(_PACKAGE) or "site-packages" in frame.f_code.co_filename):
+        while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
             frame = frame.f_back
         return "" if frame is None else f" ({frame.f_code.co_filename}:{frame.f_lineno})"
