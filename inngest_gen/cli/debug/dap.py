@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,14 +41,25 @@ _HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
     "--port", type=click.IntRange(0, 65535), default=None, help="Wait for editors on this port of 127.0.0.1; 0 takes a free one.  [0]"
 )
 @click.option("--stdio", is_flag=True, help="Speak on stdin and stdout, to the editor that has started this.")
+@click.option(
+    "--vsix",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="Write an extension for VS Code that starts this command of this environment, and exit.",
+)
 @options.db
 @options.loop
-def dap(run: str | None, target: str | None, *, dap: bool, port: int | None, stdio: bool, db: pathlib.Path, loop: str) -> int:  # noqa: ARG001 - how it was called
+def dap(
+    run: str | None, target: str | None, *, dap: bool, port: int | None, stdio: bool, vsix: pathlib.Path | None, db: pathlib.Path, loop: str
+) -> int:  # noqa: ARG001 - how it was called
     """Debug a run in an editor."""
     if stdio and port is not None:
         raise click.UsageError("--stdio and --port: choose one")
     if run is not None and target is None:
         raise click.UsageError("RUN needs MODULE:APP after it")
+    if vsix is not None:
+        return _write(vsix)
     import anyio
 
     opener = _opener(run, target, db)
@@ -58,6 +70,21 @@ def dap(run: str | None, target: str | None, *, dap: bool, port: int | None, std
         anyio.run(_listen, port or 0, opener, loop, backend=loop)
     except OSError as error:
         raise Refusal(f"port {port} cannot be listened on: {error.strerror}") from None
+    return OK
+
+
+def _write(vsix: pathlib.Path) -> int:
+    import importlib.metadata
+
+    from inngest_gen.debugger.dap.vscode import manifest, packed
+
+    # -P: the directory where an editor happens to start it has no modules of ours.
+    command = [sys.executable, "-P", "-m", "inngest_gen.cli.main", "debug", "--dap", "--stdio"]
+    try:
+        vsix.write_bytes(packed(manifest(command, importlib.metadata.version("inngest-gen"))))
+    except OSError as error:
+        raise Refusal(f"{vsix} cannot be written: {error.strerror}") from None
+    click.echo(f"{vsix} is written: install it with `code --install-extension {vsix}`")
     return OK
 
 

