@@ -36,7 +36,7 @@ _HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
 @click.command("dap", help=_HELP, short_help="Debug a run in an editor (`debug RUN MODULE:APP --dap`).")
 @click.argument("run", metavar="[RUN]", required=False)
 @click.argument("target", metavar="[MODULE:APP]", required=False)
-@click.option("--dap", is_flag=True, help="Speak the Debug Adapter Protocol. That is what this command does.")
+@click.option("--dap", is_flag=True, expose_value=False, help="Speak the Debug Adapter Protocol. That is what this command does.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=None, help="Wait for editors on this port of 127.0.0.1; 0 takes a free one.  [0]"
 )
@@ -51,8 +51,8 @@ _HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
 @options.db
 @options.loop
 def dap(
-    run: str | None, target: str | None, *, dap: bool, port: int | None, stdio: bool, vsix: pathlib.Path | None, db: pathlib.Path, loop: str
-) -> int:  # noqa: ARG001 - how it was called
+    run: str | None, target: str | None, *, port: int | None, stdio: bool, vsix: pathlib.Path | None, db: pathlib.Path, loop: str
+) -> int:
     """Debug a run in an editor."""
     if stdio and port is not None:
         raise click.UsageError("--stdio and --port: choose one")

@@ -26,7 +26,7 @@ async function main() {
   async function stop() {
     while (stops.length <= heard.stopped) await dc.waitForEvent('stopped');
     const body = stops[heard.stopped++];
-    say('   stopped (', body.reason, ') at ', body.description);
+    say('   stopped (', body.reason, ') at ', body.description.slice(0, 100));
     return body;
   }
   async function go(command, args = { threadId: 1 }) {

@@ -3,12 +3,14 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
 from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_camel
 
 from inngest_gen.debugger.dap.arguments import Launch
 from inngest_gen.debugger.dap.framing import Decoder, encode
@@ -17,6 +19,7 @@ from inngest_gen.recording.format import dumps
 from tests.cli import program
 from tests.debugger.dap import shop
 from tests.debugger.dap.client import recording
+from tests.docs.page import Page
 
 ROOT = pathlib.Path(__file__).parents[3]
 CLIENT = ROOT / ".tools" / "dap" / "node_modules" / "@vscode" / "debugadapter-testsupport"
@@ -104,7 +107,8 @@ def test_nothing_of_the_process_gets_into_the_conversation(run: pathlib.Path) ->
     )
     messages = Decoder().feed(told.stdout)
     assert [one["command"] for one in messages if one["type"] == "response" and one["success"]] == [one["command"] for one in requests]
-    assert [one["body"]["output"] for one in messages if one["type"] == "event" and one["event"] == "output"][0] == "printed\n"
+    outputs: list[str] = [one["body"]["output"] for one in messages if one["type"] == "event" and one["event"] == "output"]
+    assert outputs[:1] == ["printed\n"]
     assert b"from a shell\nraw" in told.stderr
 
 
@@ -133,19 +137,27 @@ def test_the_extension_for_vs_code_starts_this_command(run: pathlib.Path) -> Non
 
 def test_the_extension_tells_every_argument_of_launch_and_no_other() -> None:
     [debugger] = manifest(["inngest-gen"], "1.0.0")["contributes"]["debuggers"]
-    known = {field.alias for field in Launch.model_fields.values()} | {
-        name for name, field in Launch.model_fields.items() if field.alias is None
-    }
-    camel = {Launch.model_config["alias_generator"](name) for name in Launch.model_fields}  # type: ignore[operator, misc]
+    names = {to_camel(name) for name in Launch.model_fields}
     for request in ("launch", "attach"):
         properties = debugger["configurationAttributes"][request]["properties"]
-        assert set(properties) == camel - {"noDebug"}, known
+        assert set(properties) == names - {"noDebug"}
         assert all(
             one.get("default") in (None, "last", "inngest-gen.db", "asyncio", "${workspaceFolder}", True, False)
             for one in properties.values()
         )
     for snippet in debugger["configurationSnippets"]:
         assert snippet["body"]["type"] == debugger["type"]
+
+
+def test_the_configurations_of_the_page_are_such_as_the_extension_knows() -> None:
+    [debugger] = manifest(["inngest-gen"], "1.0.0")["contributes"]["debuggers"]
+    [block] = [block for block in Page.read(PAGE).blocks() if block.language == "json"]
+    for one in json.loads(block.text)["configurations"]:
+        known = debugger["configurationAttributes"][one["request"]]["properties"]
+        assert set(one) - {"type", "request", "name", "debugServer"} <= set(known)
+        assert one["type"] == debugger["type"]
+    told = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert set(told) == set(debugger["configurationAttributes"]["launch"]["properties"])
 
 
 @pytest.mark.parametrize(
