@@ -5,7 +5,7 @@ https://microsoft.github.io/debug-adapter-protocol/specification. What a request
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -18,7 +18,7 @@ A = TypeVar("A", bound="Arguments")
 class Arguments(BaseModel):
     """Arguments of a request; those of one that has none."""
 
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_camel, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Initialize(Arguments):
