@@ -35,8 +35,9 @@ UsingHook = Callable[[Any], Any]
 class Replay:
     """A replay that stands at stop `number`. Made by `begin`. `notes` tells what was odd on the way from the last stop."""
 
-    def __init__(self, history: History, using: UsingHook | None) -> None:
+    def __init__(self, history: History, function: Function, using: UsingHook | None) -> None:
         self.history: History = history
+        self.function: Function = function
         self.number: int = 0
         self.state: State = "start"
         self.ended: Ended | None = None
@@ -55,7 +56,7 @@ class Replay:
     @classmethod
     async def begin(cls, history: History, function: Function, using: UsingHook | None = None) -> Replay:
         """Make the replay, before the handler's first line. Data that the function's schema refuses ends it at once."""
-        replay = cls(history, using)
+        replay = cls(history, function, using)
         recording = history.recording
         call = CallRequest(
             run_id=recording.run_id,

@@ -10,6 +10,7 @@ from inngest_gen import jsonvalue
 from inngest_gen.app.context import Context
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
+from inngest_gen.debugger.code import likely
 from inngest_gen.debugger.frames import LiveFrame, current_flow, digests, flows, stack
 from inngest_gen.debugger.replay import Replay
 from inngest_gen.debugger.stop import Change, Deferred, Divergence, End, Frame, Intent, Mark, Node, Reason, Stop
@@ -426,12 +427,13 @@ def divergence_of(replay: Replay) -> Divergence | None:
     if not isinstance(replay.ended, Diverged):
         return None
     error = replay.ended.error
+    cause = likely(error.cause, replay.history.recording, replay.function)
     return Divergence(
         position=error.position,
         recorded=error.recorded,
         recorded_at=error.recorded_at,
         yielded=error.yielded,
         yielded_at=error.yielded_at,
-        cause=error.cause,
-        text=str(error),
+        cause=cause,
+        text=str(error).replace(error.cause, cause),
     )

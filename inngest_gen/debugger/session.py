@@ -20,6 +20,7 @@ from inngest_gen.calls.failure import Failure
 from inngest_gen.debugger import looks, scene, source
 from inngest_gen.debugger.breakpoint import Breakpoint, Hits, checked
 from inngest_gen.debugger.capture import Passed
+from inngest_gen.debugger.code import CodeState, code_state
 from inngest_gen.debugger.evaluation import Evaluation, evaluate, truth
 from inngest_gen.debugger.frames import LiveFrame, frame_of, stack
 from inngest_gen.debugger.history import RECORDED, Edit, History, recorded
@@ -31,7 +32,7 @@ from inngest_gen.debugger.replay import Replay, UsingHook
 from inngest_gen.debugger.stop import Change, Mark, Reason, Stop, Unstable
 from inngest_gen.debugger.target import Target, Test, target
 from inngest_gen.debugger.variables import Variable, found, inside, listed
-from inngest_gen.debugger.verdict import CodeState, Verdict, check, code_state, function_of
+from inngest_gen.debugger.verdict import Verdict, check, function_of
 from inngest_gen.debugger.walker import END, Walker
 from inngest_gen.errors import MisuseError
 from inngest_gen.recording.recording import Recording

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from inngest_gen.app.app import App
 from inngest_gen.app.function import Function
 from inngest_gen.calls.failure import Failure
 from inngest_gen.debugger.capture import capturing
+from inngest_gen.debugger.code import CodeState, code_state
 from inngest_gen.debugger.history import History, recorded
 from inngest_gen.debugger.replay import Replay
 from inngest_gen.debugger.scene import divergence_of, end_of
 from inngest_gen.debugger.stop import Divergence, as_json
-from inngest_gen.driver.fingerprint import fingerprint
 from inngest_gen.driver.turn import Raised
 from inngest_gen.errors import MisuseError
 from inngest_gen.recording.recording import RecordedStep, Recording
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
-
-CodeState = Literal["recorded", "changed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +71,6 @@ def function_of(recording: Recording, app: App | Function) -> Function:
             return function
     there = ", ".join(function.slug for function in app.functions.values()) or "none"
     raise MisuseError(f"app {app.id!r} has no function {recording.function!r}, which the recording is of; there are: {there}")
-
-
-def code_state(recording: Recording, function: Function) -> CodeState:
-    """Say whether a function's code is that which made a recording."""
-    if not recording.code:
-        return "unknown"
-    try:
-        # By the hashes alone: a file may have been loaded under another module's name then.
-        return "recorded" if sorted(fingerprint(function).values()) == sorted(recording.code.values()) else "changed"
-    except TypeError:
-        return "unknown"
 
 
 async def check(recording: Recording, app: App | Function) -> Verdict:

@@ -229,6 +229,7 @@ def test_unfinished_runs_are_checked(cli: Cli, home: pathlib.Path) -> None:
         assert command.end() == 1
     assert "✗ pricing-price" in command.out
     assert "recorded  step.run 'rate' at pricing.py:15\n    yielded   step.run 'other' at pricing.py:15\n" in command.out
+    assert "    likely    the code is not that which made the record, and asks for other steps" in command.out
     assert "1 of 1 run would not replay on this code" in command.out
     (home / "pricing.py").write_text(PRICING.replace('"price", trigger', '"cost", trigger'))
     with program.started("debug", "check", "pricing.py:app", cwd=home) as command:

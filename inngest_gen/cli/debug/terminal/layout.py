@@ -45,17 +45,22 @@ def _panes(shown: Shown, width: int, height: int) -> list[Line]:
         return _column(shown, [(name, height)], width)
     if width >= WIDE:
         right = max(36, width // 3)
-        stop = max(4, height // 6)
+        stop = max(4, height // 6, _needed(shown, width - right - 1, height))
         lower = max(5, (height - stop) * 2 // 5)
         left_column = _column(shown, [("source", height - stop - lower), ("stop", stop), ("locals", lower)], width - right - 1)
         return _beside(shown, left_column, _sided(shown, [("timeline", "branches"), (None, "defers")], right, height))
-    stop = max(4, height // 5)
+    stop = max(4, height // 5, _needed(shown, width, height))
     lower = max(5, (height - stop) * 9 // 20)
     right = max(26, min(44, width * 2 // 5))
     upper = _column(shown, [("source", height - stop - lower), ("stop", stop)], width)
     left_column = _sided(shown, [("locals", "defers")], width - right - 1, lower)
     right_column = _sided(shown, [("timeline", "branches")], right, lower)
     return [*upper, *_beside(shown, left_column, right_column)]
+
+
+def _needed(shown: Shown, width: int, height: int) -> int:
+    """Say how many lines the stop needs where it is a divergence, which must be read whole; elsewhere its pane does not change its size."""
+    return min(1 + pane("stop", shown, width).count, height * 2 // 5) if shown.stop.divergence is not None else 0
 
 
 def _sided(shown: Shown, pairs: list[tuple[PaneName | None, PaneName]], width: int, height: int) -> list[Line]:

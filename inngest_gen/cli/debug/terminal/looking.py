@@ -77,6 +77,20 @@ def _without_stop(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return answer if reloaded is None else {"verdict": reloaded["verdict"]}
 
 
+def own_lines(stack: str) -> list[str]:
+    """Give the lines of a traceback without the frames of Python's import system."""
+    lines: list[str] = []
+    skipping = False
+    for line in stack.splitlines():
+        if line.startswith("  File "):
+            skipping = "<frozen importlib" in line or "importlib/__init__.py" in line
+        elif not line.startswith("    "):
+            skipping = False
+        if line.strip() and not skipping:
+            lines.append(line)
+    return lines
+
+
 def is_bad(answer: Mapping[str, Any]) -> bool:
     """Say whether an answer is of something that went wrong."""
     evaluation, reloaded = answer.get("evaluation"), answer.get("reloaded")

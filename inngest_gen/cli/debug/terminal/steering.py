@@ -236,7 +236,7 @@ class Steering:
         self.log.append(f"> {said}")
         self.log += telling.lines(answer, lambda _: [])
         if "error" in answer:
-            stack = [line for line in str(answer["error"].get("stack") or "").splitlines() if line.strip()]
+            stack = looking.own_lines(str(answer["error"].get("stack") or ""))
             if stack:
                 self._page(said, [wording.visible(line) for line in stack])
             self._say([str(answer["error"]["message"])], failed=True)
@@ -389,10 +389,12 @@ class Steering:
     def _turn(self, action: str) -> None:
         """Move in the pager."""
         shown = self.shown
-        by = {"up": -1, "down": 1, "page_up": -_PAGE, "page_down": _PAGE, "step": _PAGE, "back": -_PAGE}.get(action)
+        by = {"up": -1, "down": 1, "page_up": -_PAGE, "page_down": _PAGE}.get(action)
         if by is None:
-            if action in {"escape", "quit", "enter", "help"}:
+            if action not in {"zoom", "next_pane", "previous_pane"}:
                 shown.pager = None
+                if action not in {"escape", "quit", "enter", "help"}:
+                    self.press(action)
             return
         count = 0 if shown.pager is None else len(shown.pager.lines)
         shown.top = max(0, min(shown.top + by, count - _PAGE))

@@ -1,12 +1,19 @@
 """The view without a terminal: what keys do and what is shown then, on both loops."""
 
+import importlib
+import pathlib
+import sys
 import threading
 import time
 
+import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+from inngest_gen.debugger import Session
 from tests.cli.debug.terminal import rig
-from tests.cli.debug.terminal.rig import Desk, desk
+from tests.cli.debug.terminal.rig import Desk, desk, on
+from tests.debugger import rig as debugger_rig
 from tests.debugger.rig import line_of
 
 
@@ -260,6 +267,44 @@ def test_the_code_is_checked_and_what_cannot_be_reloaded_is_said(loop: str) -> N
         assert view.press("match_by_id").shown.histories == 2
 
 
+EDITED = """
+import inngest_gen as ig
+
+app = ig.App("edited")
+
+@app.function("f", trigger="go")
+async def f(ctx):
+    yield ctx.step.run("one", int, "1")
+    yield ctx.step.run("two", int, "2")
+"""
+
+
+def test_edited_code_is_reloaded_and_its_divergence_found(loop: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "edited_by_hand.py"
+    file.write_text(EDITED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("edited_by_hand")
+    recording = anyio.run(debugger_rig.recorded, module.app)
+    try:
+        with on(Session(recording, module.app), loop) as view:
+            view.press("step", "step")
+            file.write_text(EDITED.replace("two", "three") + "# longer, whatever the clock says\n")
+            view.press("reload")
+            assert view.page()[:2] == ("not compatible: at position 1", "  recorded  step.run 'two' at edited_by_hand.py:9")
+            assert "  likely    the code is not that which made the record" in view.page()[3]
+            has(view.press("divergence"), "stop 2/2 · divergence", "code changed", "yielded   step.run 'three'", "✗ divergence")
+            has(view.press("match_by_id"), "history 'by id 1'", "◌ three")
+            file.write_text("def (")
+            view.press("reload")
+            assert view.shown.failed
+            assert view.page()[-1].startswith("SyntaxError")
+            assert not any("importlib" in line for line in view.page())
+            assert view.press("back").shown.pager is None
+            assert view.shown.stop.number == 1
+    finally:
+        sys.modules.pop("edited_by_hand", None)
+
+
 def test_help_tells_every_key(loop: str) -> None:
     with desk(loop) as view:
         screen = view.press("help").screen(80, 60)
@@ -305,10 +350,6 @@ def test_a_long_move_is_told_and_can_be_interrupted(loop: str, slow: threading.E
 
 def test_keys_work_while_every_stop_is_being_looked_at(loop: str, slow: threading.Event) -> None:
     recording = rig.recorded("long", 900)
-    from anyio.from_thread import start_blocking_portal
-
-    from inngest_gen.debugger import Session
-
     session = Session(recording, rig.app)
     with start_blocking_portal(backend=loop) as portal:
         portal.call(session.start)
