@@ -88,6 +88,16 @@ def test_a_walk_tells_every_stop(priced: Cli) -> None:
     assert "the handler returned 3, as recorded" in result.out
 
 
+def test_defers_are_told_again_when_there_is_something_new_of_them(cli: Cli) -> None:
+    assert cli("run", ORDERS, "order/placed", '{"order_id": "o1"}').code == 0
+    run = json.loads(cli("runs", "export", "last").out)["parent_run_id"]
+    told = cli("debug", run, ORDERS, "-c", "walk", "-c", "w").out
+    stops = re.split(r"^stop \d+ · .*$", told, flags=re.MULTILINE)[1:]
+    with_defers = [number for number, stop in enumerate(stops) if "  defer     receipt: sent" in stop]
+    assert with_defers == [2, 3, 4, len(stops) - 1]  # when each was made or taken back, and where it was asked
+    assert all(stop.endswith("\n\n") for stop in stops[:-2])
+
+
 def test_the_word_open_may_be_there(priced: Cli) -> None:
     assert priced("debug", "open", "last", "pricing.py:app", "-c", "f").out == opened(priced, "-c", "f").out
 

@@ -107,7 +107,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(terminal: Open, home:
 
 
 def test_the_demo_live(terminal: Open) -> None:
-    shown = terminal("demo")
+    shown = terminal("demo", "--debug")
     before = shown.until("● shop-order-placed  running", "◷ cool-off  sleep", "the process will be killed midway")
     fits(before)
     retrying = shown.until("↻ charge  attempt 1 failed: PaymentDown")
@@ -119,6 +119,12 @@ def test_the_demo_live(terminal: Open) -> None:
     assert "has killed itself with SIGKILL, while wrap was in flight." in killed
     again = shown.until("● ship  running", "✓ wrap")
     fits(again)
+    shown.until("The proof holds", "Any key opens it; q leaves it")
+    shown.keys("x")
+    fits(shown.until("shop-order-placed", "stop 0/15 · start", "─ timeline ─"))
+    shown.keys("E")
+    shown.until("there was no error before this")
+    shown.keys("q")
     assert shown.until_over() == 0
     fits(shown.screen())
     history = shown.history()

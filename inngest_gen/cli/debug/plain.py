@@ -24,6 +24,8 @@ class Plain:
     def __init__(self, session: Session, portal: BlockingPortal) -> None:
         self._session = session
         self._portal = portal
+        self._lane: Any = None
+        """The defers that were told last: they are told again when there is something new of them."""
 
     def run(self, commands: tuple[str, ...]) -> int:
         """Carry commands out until there are no more, or one says quit. An empty line repeats the last one."""
@@ -73,6 +75,7 @@ class Plain:
     def _walk(self) -> None:
         """Tell every stop from here to the last."""
         while not self._session.stop.is_last:
+            click.echo()
             self._tell(self._perform({"command": "step"}))
 
     def _perform(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +83,11 @@ class Plain:
         return answer
 
     def _tell(self, answer: dict[str, Any]) -> None:
+        stop = answer.get("stop")
+        if stop is not None:
+            lane, self._lane = self._lane, stop["lazy"]
+            if lane == self._lane and answer["command"] != "stop":
+                answer = {**answer, "stop": {**stop, "lazy": []}}
         click.echo("\n".join(telling.lines(answer, self._session.source)))
 
 

@@ -102,7 +102,7 @@ def _place_lines(at: Mapping[str, Any] | None, source: Source) -> Iterator[str]:
     text = source(at["file"])
     for number in range(max(1, at["line"] - _AROUND), min(len(text), at["end_line"] + _AROUND) + 1):
         mark = ">" if at["line"] <= number <= at["end_line"] else " "
-        yield f"  {mark} {number:>4} | {wording.visible(text[number - 1].rstrip())[:_WIDTH]}"
+        yield f"  {mark} {number:>4} | {wording.visible(text[number - 1].rstrip())[:_WIDTH]}".rstrip()
 
 
 def _branch_lines(tree: Mapping[str, Any] | None) -> Iterator[str]:
