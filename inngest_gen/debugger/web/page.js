@@ -105,7 +105,7 @@ function outcomeMark(stop) {
 // All stops.
 let items = [];
 function showStops(run) {
-  const times = timeline.times[here.run], start = run.picture.created ?? 0;
+  const times = timeline.real.times[here.run], start = run.picture.created ?? 0;
   items = run.stops.map((stop, place) => {
     const item = h("button", { type: "button", tabindex: "-1", title: stop.intent ? stop.intent.text : null, onclick: () => go(here.run, place) },
       h("span", { class: "number" }, stop.number), chip(chipOf(stop)), h("span", { class: "text" }, labelOf(stop), h("i", {}, detailOf(stop))), outcomeMark(stop), isTimed && h("span", { class: "time" }, place ? `+${duration(Math.max(0, times[place] - start))}` : ""));
@@ -157,7 +157,7 @@ function showDifference(run) {
   if (first && first !== second) {
     for (const { frame, rows, came, went } of localsBetween(first, second)) {
       parts.push(h("h3", {}, shortName(frame.function), h("span", { class: "hint" }, came ? "is on the stack since" : went ? "is not on the stack any more" : placeOf(frame.at))));
-      if (rows.length) parts.push(differenceTable(rows.slice(0, 60), `at ${first.number}`, `at ${second.number}`));
+      if (rows.length && !went) parts.push(differenceTable(rows.slice(0, 60), `at ${first.number}`, `at ${second.number}`));
       if (rows.length > 60) parts.push(h("p", { class: "missing" }, `… ${rows.length - 60} more`));
     }
     const [low, high] = before < here.stop ? [before, here.stop] : [here.stop, before];

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _FOLDER: Final = Path(__file__).parent
-_PROGRAM: Final = ("decode.js", "elements.js", "values.js", "source.js", "timeline.js", "panes.js", "page.js")
+_PROGRAM: Final = ("decode.js", "elements.js", "values.js", "source.js", "scale.js", "timeline.js", "panes.js", "page.js")
 """The files of the program, in the order in which they need each other. They share one scope."""
 
 

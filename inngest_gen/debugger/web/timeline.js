@@ -1,29 +1,6 @@
 // Timeline: the runs as a picture over time: lanes of steps with their attempts and waits, defers, and the runs that came of them.
 
-const ROW = 22, HEAD = 28, GAP = 6, AXIS = 24, PAD = 14;
-
-const runs = recorded.runs;
-const isTimed = runs.some((run) => run.picture.timed);
-
-// When the run was at each stop: when the step there began, else when the last result before came.
-function timesOf(run) {
-  const begins = new Map(), ends = new Map();
-  for (const lane of run.picture.lanes) {
-    for (const bar of lane.bars) {
-      begins.set(bar.hash, bar.parts[0][1]);
-      ends.set(bar.hash, bar.parts[bar.parts.length - 1][2]);
-    }
-  }
-  let last = run.picture.begun ?? run.picture.created ?? 0;
-  return run.stops.map((stop, place) => {
-    if (place === 0) return run.picture.created ?? last;
-    for (const one of stop.settled || []) last = Math.max(last, ends.get(one.hash) ?? last);
-    last = Math.max(last, stop.moment ?? last);
-    const begin = stop.intent && stop.intent.hash ? begins.get(stop.intent.hash) : undefined;
-    if (stop.state === "ended" && run.picture.ended !== null) return Math.max(last, run.picture.ended);
-    return begin === undefined ? last : Math.max(begin, last);
-  });
-}
+const ROW = 22, HEAD = 28, GAP = 6, AXIS = 24;
 
 // Runs in the order of a tree: each after the one that it came of.
 function ordered() {
@@ -53,9 +30,9 @@ function laidOut() {
     const top = y;
     lanes.push({ run, place, depth, kind: "run", y, height: HEAD, label: run.function });
     y += HEAD;
-    for (const lane of run.picture.lanes) {
+    for (const [index, lane] of run.picture.lanes.entries()) {
       const height = lane.rows * ROW;
-      lanes.push({ run, place, depth, kind: "lane", y, height, lane, label: shortPath(lane.path, run), title: lane.path });
+      lanes.push({ run, place, depth, kind: "lane", y, height, index, label: shortPath(lane.path, run), title: lane.path });
       y += height;
     }
     if (run.picture.defers.length) {
@@ -68,81 +45,28 @@ function laidOut() {
   return { lanes, height: y };
 }
 
-function everyMoment() {
-  const found = new Set([0]);
-  const take = (at) => at !== null && at !== undefined && found.add(at);
-  for (const { picture } of runs) {
-    [picture.created, picture.begun, picture.ended].forEach(take);
-    for (const lane of picture.lanes) for (const bar of lane.bars) for (const [, from, to] of bar.parts) take(from), take(to);
-    for (const one of picture.defers) take(one.at);
-    for (const one of picture.marks) take(one.at);
-  }
-  return [...found].sort((a, b) => a - b);
-}
-
-// A scale: "clock" draws time as it is; "even" draws long spans shorter, so that milliseconds can be seen beside hours.
-function scaleOf(kind, width) {
-  const moments = everyMoment();
-  const open = runs.some((run) => run.picture.ended === null);
-  const spans = moments.slice(1).map((at, place) => at - moments[place]);
-  const small = spans.filter((span) => span > 0).sort((a, b) => a - b);
-  const unit = small[Math.floor(small.length / 10)] || 1;
-  const weights = spans.map((span) => (kind === "even" ? Math.log2(1 + span / unit) : span));
-  const total = weights.reduce((sum, one) => sum + one, 0) || 1;
-  const room = width - 2 * PAD - (open ? 48 : 0);
-  const xs = [PAD];
-  for (const weight of weights) xs.push(xs[xs.length - 1] + (weight / total) * room);
-  const between = (value, from, to) => {
-    let low = 0, high = from.length - 1;
-    if (value <= from[0]) return to[0];
-    if (value >= from[high]) return to[high];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (from[middle] <= value) low = middle;
-      else high = middle;
-    }
-    const span = from[high] - from[low];
-    return span ? to[low] + ((value - from[low]) / span) * (to[high] - to[low]) : to[low];
-  };
-  return { kind, moments, xs, width, end: width - 4, x: (at) => between(at, moments, xs), at: (x) => between(x, xs, moments) };
-}
-
-function ticksOf(scale) {
-  if (!isTimed) return [];
-  const last = scale.moments[scale.moments.length - 1];
-  if (scale.kind === "even") {
-    const found = [];
-    let free = -Infinity;
-    scale.moments.forEach((at, place) => {
-      if (scale.xs[place] < free || scale.xs[place] > scale.width - 50) return;
-      found.push(at);
-      free = scale.xs[place] + 78;
-    });
-    return found;
-  }
-  const wanted = Math.max(1, last / Math.max(2, scale.width / 100));
-  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5, 1728e5, 6048e5];
-  const step = steps.find((one) => one >= wanted) || Math.ceil(wanted / 6048e5) * 6048e5;
-  return Array.from({ length: Math.floor(last / step) + 1 }, (_, place) => place * step);
-}
-
 class Timeline {
   constructor(go) {
     this.go = go;
-    this.kind = "even";
+    const real = runs.map((run) => run.picture), ordered = inOrder();
+    this.real = { pictures: real, times: runs.map((run, place) => timesOf(run, real[place], true)) };
+    this.ordered = { pictures: ordered, times: runs.map((run, place) => timesOf(run, ordered[place], false)) };
+    const bars = real.flatMap((picture) => picture.lanes).flatMap((lane) => lane.bars);
+    const took = (bar) => bar.parts[bar.parts.length - 1][2] !== bar.parts[0][1];
+    this.kind = isTimed && bars.filter(took).length * 2 < bars.length ? "order" : "even";
     this.zoom = 1;
-    this.times = runs.map(timesOf);
     this.byHash = runs.map((run) => {
       const found = new Map();
       run.stops.forEach((stop, place) => stop.intent && stop.intent.hash && !found.has(stop.intent.hash) && found.set(stop.intent.hash, place));
       return found;
     });
+    this.took = real.map((picture) => new Map(picture.lanes.flatMap((lane) => lane.bars.map(({ hash, parts }) => [hash, parts[parts.length - 1][2] === null ? null : parts[parts.length - 1][2] - parts[0][1]]))));
     this.layout = laidOut();
     this.labels = h("div", { class: "labels", "aria-hidden": "true" });
     this.scroller = h("div", { class: "scroller" });
     const button = (text, label, act) => h("button", { type: "button", title: label, "aria-label": label, onclick: act }, text);
-    this.scales = ["even", "clock"].map((kind) =>
-      h("button", { type: "button", "aria-pressed": String(kind === this.kind), title: kind === "even" ? "Long spans are drawn shorter" : "Time as it passed", onclick: () => this.setScale(kind) }, kind === "even" ? "Even" : "Clock"),
+    this.scales = [["even", "Even", "Long spans are drawn shorter"], ["clock", "Clock", "Time as it passed"], ["order", "Order", "One thing after another, however long it took"]].map(([kind, word, title]) =>
+      h("button", { type: "button", "data-kind": kind, "aria-pressed": String(kind === this.kind), title, onclick: () => this.setScale(kind) }, word),
     );
     show(
       "picture",
@@ -160,12 +84,17 @@ class Timeline {
     }
     this.labels.style.height = `${this.layout.height}px`;
     // In a picture with more to show than there is room for, begin large enough to see something.
-    const count = everyMoment().length;
+    const count = everyMoment(this.shown.pictures).length;
     this.zoom = Math.min(6, Math.max(1, (count * 5) / Math.max(300, this.scroller.clientWidth)));
     this.draw();
     new ResizeObserver(() => {
       if (this.drawnFor !== this.scroller.clientWidth) this.draw();
     }).observe(this.scroller);
+  }
+
+  // What is drawn: the moments as they were, or their order.
+  get shown() {
+    return this.kind === "order" ? this.ordered : this.real;
   }
 
   legend() {
@@ -175,7 +104,7 @@ class Timeline {
 
   setScale(kind) {
     this.kind = kind;
-    this.scales.forEach((one, place) => one.setAttribute("aria-pressed", String((place === 0 ? "even" : "clock") === kind)));
+    for (const one of this.scales) one.setAttribute("aria-pressed", String(one.dataset.kind === kind));
     this.draw();
   }
 
@@ -187,7 +116,7 @@ class Timeline {
   draw() {
     this.drawnFor = this.scroller.clientWidth;
     const width = Math.max(240, this.scroller.clientWidth) * this.zoom;
-    const scale = (this.scale = scaleOf(this.kind, width));
+    const scale = (this.scale = scaleOf(this.kind, width, this.shown.pictures));
     const { lanes, height } = this.layout;
     const hatch = (id) => svg("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 6, height: 6, class: `${id} ground` }), svg("rect", { width: 2, height: 6, class: `${id} stripe` }));
     const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": this.summary() }, svg("defs", {}, hatch("hatch-wait"), hatch("hatch-open")));
@@ -200,7 +129,7 @@ class Timeline {
     picture.append(links);
     for (const lane of lanes) {
       if (lane.kind === "run") this.drawRun(picture, lane);
-      else if (lane.kind === "lane") for (const bar of lane.lane.bars) this.drawBar(picture, lane, bar);
+      else if (lane.kind === "lane") for (const bar of this.shown.pictures[lane.place].lanes[lane.index].bars) this.drawBar(picture, lane, bar);
       else this.drawDefers(picture, links, lane);
     }
     this.later = svg("rect", { class: "later" });
@@ -229,12 +158,12 @@ class Timeline {
     return svg("text", { x: x1 + 5, y, ...given }, text.length <= room ? text : `${text.slice(0, room - 1)}…`);
   }
 
-  drawRun(picture, { run, y }) {
-    const { created, begun, ended, marks } = run.picture;
+  drawRun(picture, { run, place, y }) {
+    const { created, begun, ended, marks } = this.shown.pictures[place];
     const from = created ?? begun ?? 0, x1 = this.scale.x(from), x2 = ended === null ? this.scale.end : this.scale.x(ended);
     if (begun !== null && begun > from) picture.append(this.rect(x1, this.scale.x(begun), y + 10, 8, { class: "queued" }));
     picture.append(this.rect(begun === null ? x1 : this.scale.x(begun), x2, y + 6, HEAD - 12, { class: `of-run ${run.status}` }, svg("title", {}, `${run.function} ${run.status}`)));
-    const took = ended === null || !isTimed ? run.status : `${run.status} in ${duration(ended - from)}`;
+    const took = ended === null || !isTimed ? run.status : `${run.status} in ${duration(run.picture.ended - (run.picture.created ?? run.picture.begun ?? 0))}`;
     add(picture, [this.text(begun === null ? x1 : this.scale.x(begun), x2, y + 18, took, { class: "of-run" })]);
     for (const mark of marks) picture.append(svg("text", { class: `mark ${mark.kind}`, x: this.scale.x(mark.at), y: y + 8 }, mark.kind === "cancel" || mark.kind === "blocked" ? "■" : "✗", svg("title", {}, mark.text)));
   }
@@ -253,20 +182,21 @@ class Timeline {
     const left = this.scale.x(from), right = to === null ? this.scale.end : this.scale.x(to);
     add(group, [this.text(left, right, y + 13, `${what === "failed" ? "✗ " : ""}${bar.id}`, {})]);
     const attempts = (bar.failed || []).map((one) => `\nattempt ${one.number} failed: ${one.error}`).join("");
-    const took = !isTimed ? "" : to === null ? " · not ended" : ` · ${duration(to - bar.parts[0][1])}`;
+    const known = this.took[lane.place].get(bar.hash);
+    const took = !isTimed ? "" : known === null ? " · not ended" : ` · ${duration(known)}`;
     group.append(svg("title", {}, `${bar.kind} ${bar.id}${bar.index ? ` (${bar.index + 1})` : ""} · ${bar.status}${took}${attempts}`));
     picture.append(group);
     this.bars[lane.place].set(bar.hash, group);
   }
 
   drawDefers(picture, links, lane) {
-    const { run } = lane;
-    const end = run.picture.ended === null ? this.scale.end : this.scale.x(run.picture.ended);
-    for (const one of run.picture.defers) {
+    const shown = this.shown.pictures, { ended, defers } = shown[lane.place];
+    const end = ended === null ? this.scale.end : this.scale.x(ended);
+    for (const one of defers) {
       const x = one.at === null ? end : this.scale.x(one.at), y = lane.y + ROW / 2;
       const child = this.layout.lanes.find((other) => other.kind === "run" && other.run.id === one.run_id);
       if (child) {
-        const { created, begun } = child.run.picture;
+        const { created, begun } = shown[child.place];
         const to = this.scale.x(created ?? begun ?? 0), middle = child.y + HEAD / 2;
         links.append(svg("path", { class: "link", d: `M${x},${y} C${x},${middle} ${Math.min(x, to) - 8},${middle} ${to},${middle}` }));
       }
@@ -287,7 +217,7 @@ class Timeline {
       const step = event.type === "pointerdown" && event.target.closest("[data-hash]");
       const known = step && this.byHash[place].get(step.dataset.hash);
       if (known !== undefined && known !== null && known !== false) return this.go(place, known);
-      const at = this.scale.at(x), times = this.times[place];
+      const at = this.scale.at(x), times = this.shown.times[place];
       let stop = 0;
       while (stop + 1 < times.length && times[stop + 1] <= at) stop++;
       this.go(place, stop);
@@ -304,7 +234,7 @@ class Timeline {
   move(place, number) {
     this.at = [place, number];
     const run = runs[place], stop = run.stops[number];
-    const x = this.scale.x(stop ? this.times[place][number] : run.picture.created ?? 0);
+    const x = this.scale.x(stop ? this.shown.times[place][number] : this.shown.pictures[place].created ?? 0);
     this.head.setAttribute("transform", `translate(${x},0)`);
     const lane = this.layout.lanes.find((one) => one.place === place);
     for (const [name, value] of Object.entries({ x, y: lane.top, width: Math.max(0, this.scale.width - x), height: lane.bottom - lane.top })) this.later.setAttribute(name, value);

@@ -149,6 +149,15 @@ def test_a_page_is_stepped_through_in_a_browser(tmp_path: pathlib.Path, require_
         # The picture and the list lead to a stop; the address keeps it.
         page.locator("#picture g.step", has_text="cool-off").locator("rect.wait").click()
         shows(3)
+        # On a virtual clock most steps take no time: they are drawn in their order, until another scale is wanted.
+        charge = next(stop.number for stop in stops if stop.intent and stop.intent.id == "charge")
+        page.locator("#picture g.step", has_text="charge").locator("rect.run").click()
+        shows(charge)
+        assert page.get_by_role("button", name="Order", exact=True).get_attribute("aria-pressed") == "true"
+        for scale in ("Even", "Clock"):
+            page.get_by_role("button", name=scale, exact=True).click()
+            assert page.get_by_role("button", name="Order", exact=True).get_attribute("aria-pressed") == "false"
+            assert "+6 min" in str(page.locator("#picture svg").text_content())
         page.locator(".stops button").nth(4).click()
         assert page.url.endswith("#4")
 
