@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,8 +36,7 @@ _HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
 
 
 @click.command("dap", help=_HELP, short_help="Debug a run in an editor (`debug RUN MODULE:APP --dap`).")
-@click.argument("run", metavar="[RUN]", required=False)
-@click.argument("target", metavar="[MODULE:APP]", required=False)
+@click.argument("words", metavar="[RUN] [MODULE:APP]", nargs=-1)
 @click.option("--dap", is_flag=True, expose_value=False, help="Speak the Debug Adapter Protocol. That is what this command does.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=None, help="Wait for editors on this port of 127.0.0.1; 0 takes a free one.  [0]"
@@ -48,21 +49,35 @@ _HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
     metavar="FILE",
     help="Write an extension for VS Code that starts this command of this environment, and exit.",
 )
+@click.option("--run", "fetched", metavar="ID", help="Read this run from an Inngest server, in place of RUN. It must not have ended.")
+@click.option("--server", metavar="URL", help="The server that --run reads from.  [default: the one in the app's settings]")
 @options.db
 @options.loop
 def dap(
-    run: str | None, target: str | None, *, port: int | None, stdio: bool, vsix: pathlib.Path | None, db: pathlib.Path, loop: str
+    words: tuple[str, ...],
+    *,
+    port: int | None,
+    stdio: bool,
+    vsix: pathlib.Path | None,
+    fetched: str | None,
+    server: str | None,
+    db: pathlib.Path,
+    loop: str,
 ) -> int:
     """Debug a run in an editor."""
     if stdio and port is not None:
         raise click.UsageError("--stdio and --port: choose one")
-    if run is not None and target is None:
-        raise click.UsageError("RUN needs MODULE:APP after it")
+    if server is not None and fetched is None:
+        raise click.UsageError("--server wants the run, too: --run ID")
+    if words and len(words) != (2 if fetched is None else 1):
+        raise click.UsageError("give a run and its code, RUN MODULE:APP or --run ID MODULE:APP; or neither, if the editor says them")
     if vsix is not None:
         return _write(vsix)
     import anyio
 
-    opener = _opener(run, target, db)
+    opener = _opener(
+        _Given(None if fetched is not None or not words else words[0], words[-1] if words else None, fetched, server, db, loop)
+    )
     if stdio:
         anyio.run(_talk, opener, loop, backend=loop)
         return OK
@@ -111,32 +126,53 @@ def _tell(answer: Mapping[str, Any]) -> str:
     return "\n".join(telling.lines(answer, lambda _: []))
 
 
-def _opener(run: str | None, target: str | None, db: pathlib.Path) -> Opener:
-    """Make what opens what an editor wants to debug; what it does not say is taken from the command line."""
-    from inngest_gen.debugger.dap.refused import Refused
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the command line says: of what an editor does not say."""
 
-    def refusal(error: Exception) -> Refused:
-        details = getattr(error, "details", None)
-        return Refused(f"{error}\n{details}" if details else str(error), shown=True)
+    run: str | None
+    app: str | None
+    fetched: str | None
+    server: str | None
+    db: pathlib.Path
+    loop: str
+
+
+def _opener(given: _Given) -> Opener:
+    """Make what opens what an editor wants to debug."""
+    from inngest_gen.debugger.dap.refused import Refused
 
     def opened(launch: Launch) -> tuple[Recording, App]:
         from inngest_gen.cli import target as targets
-        from inngest_gen.cli.debug.finding import find
         from inngest_gen.errors import InngestGenError
 
-        wanted, app = launch.recording or launch.run or run, launch.app or target
-        if wanted is None:
-            raise Refused('say which run: "run" is its id, or "last"; "recording" the path of a recording', shown=True)
+        app = launch.app or given.app
         if app is None:
             raise Refused('say which app: "app" is MODULE:APP, such as "shop:app" or "shop.py:app"', shown=True)
         try:
             if launch.cwd is not None:
                 os.chdir(launch.cwd)
-            recording = find(wanted, db if launch.db is None else pathlib.Path(launch.db))
-            return recording, targets.load(app)
+            loaded = targets.load(app)
+            return _recording(launch, given, loaded), loaded
         except OSError as error:
-            raise Refused(f"{launch.cwd}: {error.strerror}", shown=True) from None
+            raise Refused(f"{error.filename or launch.cwd}: {error.strerror}", shown=True) from None
         except (Refusal, InngestGenError) as error:
-            raise refusal(error) from None
+            details = getattr(error, "details", None)
+            raise Refused(f"{error}\n{details}" if details else str(error), shown=True) from None
 
     return opened
+
+
+def _recording(launch: Launch, given: _Given, app: App) -> Recording:
+    from inngest_gen.cli.debug.finding import find, find_on_server
+
+    wanted = launch.recording or launch.run
+    on_server = launch.server is not None or (wanted is None and given.fetched is not None)
+    if wanted is None:
+        wanted = given.fetched if on_server else given.run
+    if wanted is None:
+        raise Refusal('say which run: "run" is its id, or "last"; "recording" the path of a recording')
+    if not on_server:
+        return find(wanted, given.db if launch.db is None else pathlib.Path(launch.db))
+    with ThreadPoolExecutor(1) as thread:  # it has a loop of its own, and this is called in one
+        return thread.submit(find_on_server, wanted, app, launch.server or given.server, given.loop).result()

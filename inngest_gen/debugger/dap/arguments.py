@@ -33,13 +33,14 @@ class Initialize(Arguments):
 class Launch(Arguments):
     """What to debug: ours, not the protocol's. None: what the command line says.
 
-    `run` is a run's id or `last`, or the path of a recording; `recording` the path of one. `app` is MODULE:APP, `db` the engine's file, `loop` the
-    event loop, `cwd` the directory that those are relative to. `stop_on_entry` and `stop_at_end` say whether it stops there; `live` whether steps
-    past the end of the record may be run for real.
+    `run` is a run's id or `last`, or the path of a recording; `recording` the path of one; with `server`, a URL, `run` is a run there. `app` is
+    MODULE:APP, `db` the engine's file, `loop` the event loop, `cwd` the directory that those are relative to. `stop_on_entry` and `stop_at_end` say
+    whether it stops there; `live` whether steps past the end of the record may be run for real.
     """
 
     run: str | None = None
     recording: str | None = None
+    server: str | None = None
     app: str | None = None
     db: str | None = None
     loop: Literal["asyncio", "trio"] | None = None

@@ -21,6 +21,7 @@ _ATTRIBUTES: Final[dict[str, Any]] = {
         "default": "last",
     },
     "recording": {"type": "string", "description": "The path of a recording, instead of a run."},
+    "server": {"type": "string", "description": "The URL of an Inngest server: run is a run there that has not ended."},
     "app": {"type": "string", "description": "MODULE:APP, such as shop:app or shop.py:app."},
     "db": {"type": "string", "description": "The engine's file.", "default": "inngest-gen.db"},
     "loop": {"enum": ["asyncio", "trio"], "description": "The event loop under which the handler is replayed.", "default": "asyncio"},

@@ -94,7 +94,7 @@ async function main() {
   const memo = await scope('Memo');
   const result = await row(memo, 'result');
   const notes = await row(result.variablesReference, 'notes');
-  assert.equal(notes.indexedVariables, 2500);
+  assert.equal(notes.indexedVariables, 1500);
   const page = await inside(notes.variablesReference, { filter: 'indexed', start: 1000, count: 2 });
   assert.deepEqual(page.map((one) => [one.name, one.value]), [['1000', "'note 1000'"], ['1001', "'note 1001'"]]);
 

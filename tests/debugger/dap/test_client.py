@@ -7,18 +7,21 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydantic.alias_generators import to_camel
 
+from inngest_gen.cli.debug.dap import _Given, _opener
+from inngest_gen.cli.main import status
 from inngest_gen.debugger.dap.arguments import Launch
 from inngest_gen.debugger.dap.framing import Decoder, encode
 from inngest_gen.debugger.dap.vscode import manifest
 from inngest_gen.recording.format import dumps
 from tests.cli import program
 from tests.debugger.dap import shop
-from tests.debugger.dap.client import recording
+from tests.debugger.dap.client import recording, talking
 from tests.docs.page import Page
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -42,11 +45,15 @@ def node() -> str:
 
 
 @pytest.fixture
-def run(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A directory with the shop and a recording of its run."""
+def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pathlib.Path]:
+    """A directory with the shop and a recording of its run; what a launch does to the process is taken back."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
     (tmp_path / "shop.py").write_text(pathlib.Path(shop.FILE).read_text())
     (tmp_path / "run.json").write_bytes(dumps(recording()))
-    return tmp_path
+    yield tmp_path
+    for name in [name for name, module in sys.modules.items() if str(getattr(module, "__file__", "")).startswith(str(tmp_path))]:
+        del sys.modules[name]
 
 
 def driven(node: str, run: pathlib.Path, **how: Any) -> str:
@@ -164,11 +171,39 @@ def test_the_configurations_of_the_page_are_such_as_the_extension_knows() -> Non
     ("arguments", "line"),
     [
         (["--stdio", "--port", "1"], "--stdio and --port: choose one (see `inngest-gen debug dap --help`)"),
-        (["last"], "RUN needs MODULE:APP after it (see `inngest-gen debug dap --help`)"),
+        (
+            ["last"],
+            "give a run and its code, RUN MODULE:APP or --run ID MODULE:APP; or neither, if the editor says them (see `inngest-gen debug dap --help`)",
+        ),
+        (["--server", "x"], "--server wants the run, too: --run ID (see `inngest-gen debug dap --help`)"),
         (["--port", "99999"], "Invalid value for '--port': 99999 is not in the range 0<=x<=65535 (see `inngest-gen debug dap --help`)"),
         (["--vsix", "nowhere/x.vsix"], "nowhere/x.vsix cannot be written: No such file or directory"),
     ],
 )
-def test_what_cannot_be_done_is_refused(run: pathlib.Path, arguments: list[str], line: str) -> None:
-    told = program.run("debug", "--dap", *arguments, cwd=run)
-    assert (told.returncode, told.stderr) == (2, f"inngest-gen: {line}\n")
+def test_what_cannot_be_done_is_refused(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["debug", "--dap", *arguments]) == 2
+    assert capsys.readouterr().err == f"inngest-gen: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, 'say which app: "app" is MODULE:APP'),
+        ({"app": "shop.py:app"}, 'say which run: "run" is its id'),
+        ({"app": "nowhere:app", "run": "last"}, "there is no module 'nowhere' here or among the installed ones"),
+        ({"app": "broken.py:app", "run": "last"}, "broken.py does not load: ZeroDivisionError: division by zero"),
+        ({"app": "shop.py:app", "recording": "nothing.json"}, "nothing.json cannot be read: No such file or directory"),
+        ({"app": "shop.py:app", "run": "last", "db": "no.db"}, "no.db"),
+        ({"app": "shop.py:app", "run": "last", "cwd": "/nowhere"}, "/nowhere: No such file or directory"),
+        ({"app": "shop.py:app", "run": "01KB82PJYQ0000000000000000", "server": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+    ],
+)
+async def test_a_launch_of_what_is_not_there_is_refused(run: pathlib.Path, arguments: dict[str, Any], words: str) -> None:
+    (run / "broken.py").write_text("1 / 0\n")
+    given = _Given(None, None, None, None, pathlib.Path("inngest-gen.db"), "asyncio")
+    async with talking(_opener(given)) as client:
+        await client.ask("initialize", adapterID="x")
+        response = await client.answer(await client.send("launch", **{"cwd": str(run), **arguments}))
+        assert words in response["message"]
+        assert response["body"]["error"]["showUser"] is True
+        await client.ask("disconnect")
