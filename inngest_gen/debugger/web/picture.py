@@ -108,6 +108,8 @@ def _parts(step: RecordedStep, recording: Recording, origin: datetime) -> list[P
     if begin is None:
         begin = ended
     if begin is not None:
+        if step.status == "abandoned" and ended is None:
+            ended = _ms(recording.ended, origin)  # it lost its race, or the run was over: no later than that
         settled = ended is not None or step.status in {"completed", "failed"}
         found.append(("failed" if step.error is not None and not waits else what, begin, max(begin, ended or begin) if settled else None))
     return found

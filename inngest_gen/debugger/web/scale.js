@@ -17,7 +17,7 @@ function timesOf(run, picture, isReal) {
   let last = picture.begun ?? picture.created ?? 0;
   return run.stops.map((stop, place) => {
     if (place === 0) return picture.created ?? last;
-    for (const one of stop.settled || []) last = Math.max(last, ends.get(one.hash) ?? last);
+    for (const one of stop.settled || []) if (one.how !== "lost") last = Math.max(last, ends.get(one.hash) ?? last);
     if (isReal) last = Math.max(last, stop.moment ?? last);
     const begin = stop.intent && stop.intent.hash ? begins.get(stop.intent.hash) : undefined;
     if (stop.state === "ended" && picture.ended !== null) return Math.max(last, picture.ended);

@@ -92,6 +92,13 @@ class Timeline {
     }).observe(this.scroller);
   }
 
+  // What became of a step of the run at hand.
+  statusOf(hash) {
+    const [place] = this.at;
+    for (const lane of runs[place].picture.lanes) for (const bar of lane.bars) if (bar.hash === hash) return bar.status;
+    return null;
+  }
+
   // What is drawn: the moments as they were, or their order.
   get shown() {
     return this.kind === "order" ? this.ordered : this.real;

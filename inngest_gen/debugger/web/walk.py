@@ -93,7 +93,7 @@ class Walk:
 
     def _take(self, stop: Stop) -> None:
         for settled in stop.settled:
-            at = self._ended.get(settled.hash)
+            at = None if settled.how == "lost" else self._ended.get(settled.hash)
             if at is not None:
                 self._moment = at if self._moment is None else max(at, self._moment)
         if stop.intent is not None and stop.intent.kind == "defer" and stop.intent.hash is not None and self._moment is not None:

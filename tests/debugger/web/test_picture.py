@@ -73,6 +73,11 @@ def test_what_has_not_ended_is_open() -> None:
     assert found["ended"] is None
 
 
+def test_a_step_that_was_given_up_ends_with_its_run() -> None:
+    found = drawn(step("long", 0, kind="step.sleep", status="abandoned", rank=None, data=None, started=at(10)))
+    assert parts(found) == {"long": [("wait", 10, 9_000)]}
+
+
 def test_each_path_is_a_lane_and_what_overlaps_in_one_has_rows() -> None:
     found = drawn(
         step("a", 0, started=at(0), ended=at(100), path="parallel[0]"),
