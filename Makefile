@@ -19,8 +19,8 @@ help: ## what can be made
 demo: .venv/.core ## the shop: crashes itself midway, resumes, proves that nothing ran twice
 	$(BIN)/inngest-gen demo
 
-test: .venv/.dev ## the test suite; ARGS="-k name" narrows it
-	$(RUN) pytest $(ARGS)
+test: .venv/.dev ## the test suite, on all processors; ARGS="-n 0 -k name" narrows it
+	$(RUN) pytest -n auto $(ARGS)
 
 check: format-check lint types verify-types layers ## formatting, lint, types, import ranks (with -k: all of them, whatever fails)
 

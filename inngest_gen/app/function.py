@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
+from inngest_gen.calls.lazy import PriorDefers
 from inngest_gen.calls.request import CallRequest, without_own_keys
 from inngest_gen.codecs import Schema
 from inngest_gen.driver.execution import Enter, Execution
@@ -83,7 +84,7 @@ class Function:
         *,
         memos: dict[str, Any] | None = None,
         memo_of: MemoOf | None = None,
-        prior_defers: dict[str, bool] | None = None,
+        prior_defers: PriorDefers | None = None,
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,
         data: Any = None,

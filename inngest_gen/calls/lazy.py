@@ -45,3 +45,7 @@ class DeferRejected:
 
 
 LazyOp = DeferAdd | DeferAbort | DeferRejected
+
+
+PriorDefers = dict[str, bool | None]
+"""The defers that the engine has, by hashed id: whether each can be aborted; None was skipped when it was made, so that its handle is not active."""

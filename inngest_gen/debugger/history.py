@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import LazyOp
+from inngest_gen.calls.lazy import LazyOp, PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.debugger.stop import Recorded
 from inngest_gen.debugger.variables import text
@@ -138,9 +138,13 @@ class History:
             if step.position is not None
         }
 
-    def prior_defers(self) -> dict[str, bool]:
-        """Give the hashed ids of the defers that the engine has, and whether each can still be aborted."""
-        return {defer.hash: defer.status == "after_run" for defer in self.recording.defers}
+    def prior_defers(self) -> PriorDefers:
+        """Give what the driver is to know of the recorded defers."""
+        # The engine's own refusal has the data: it came after the handle, which is active. What the handler was told of has none.
+        return {
+            defer.hash: None if defer.status == "rejected" and defer.data is None else defer.status == "after_run"
+            for defer in self.recording.defers
+        }
 
     # Edits.
 

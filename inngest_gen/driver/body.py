@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import LazyOp
+from inngest_gen.calls.lazy import LazyOp, PriorDefers
 from inngest_gen.codecs import encode_result
 from inngest_gen.driver.attempt import Attempt, current_attempt
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
@@ -76,7 +76,7 @@ async def run_body(
     attempt: Attempt,
     *,
     context: Context,
-    prior_defers: dict[str, bool],
+    prior_defers: PriorDefers,
     on_misuse: OnMisuse = "log",
     log: logging.Logger | None = None,
     threads: Threads | anyio.CapacityLimiter | None = None,

@@ -19,6 +19,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from inngest_gen.calls.lazy import PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.codecs import result_decoder
 from inngest_gen.driver import held, mistakes
@@ -92,7 +93,7 @@ class Execution:
         run_id: str = "",
         memos: dict[str, Any] | None = None,
         memo_of: MemoOf | None = None,
-        prior_defers: dict[str, bool] | None = None,
+        prior_defers: PriorDefers | None = None,
         strict: bool = False,
         planned: Mapping[int, Planned] | None = None,
         on_misuse: OnMisuse = "log",
@@ -135,6 +136,8 @@ class Execution:
         self._flows: dict[int, FlowNode] = {}
         self._begun = 0
         self._stack: AsyncExitStack | None = None
+        self._closing: anyio.CancelScope | None = None
+        """What bounds the closing of resources. It is entered before the first of them, as a scope must be around those that are inside it."""
         self.entered: list[Any] = []
         """What entering each resource of `ctx.using` gave, in order."""
         self._finalizer = Finalizer()
@@ -207,10 +210,14 @@ class Execution:
         """List the hashes of recorded steps that the handler did not ask for."""
         return list(self._history.memos)
 
-    async def let_go(self) -> None:
-        """Close what `ctx.using` entered and drop the handler without running it. The execution is over afterwards."""
+    async def let_go(self, grace: float | None = None) -> bool:
+        """Close what `ctx.using` entered and drop the handler without running it. The execution is over afterwards.
+
+        With `grace`, in seconds, closing is shielded from cancellation, and cut short after that time: then it says False. To be awaited by
+        the task that took the turns, and in the cancel scope in which it took them: what is closed may hold scopes of its own.
+        """
         try:
-            await self._close_resources()
+            return await self._close_resources(grace)
         finally:
             self.drop()
 
@@ -219,10 +226,40 @@ class Execution:
         """Whether `let_go` has something to await; else `drop` does all of it."""
         return self._stack is not None
 
-    async def _close_resources(self) -> None:
+    async def _close_resources(self, grace: float | None) -> bool:
         stack, self._stack = self._stack, None
-        if stack is not None:
-            await self._close("a resource", stack.aclose())
+        if stack is None:
+            return True
+        scope, self._closing = self._closing, None
+        assert scope is not None
+        if grace is not None:
+            scope.shield = True
+            scope.deadline = anyio.current_time() + grace
+        await self._close("a resource", stack.aclose())
+        return not scope.cancelled_caught
+
+    async def struck(self, cancelled: BaseException, grace: float) -> Exception:
+        """Take a cancellation that has come to the run's task: close what `ctx.using` entered, as `let_go` does, and give the error of the attempt.
+
+        It is that of a resource which had the task cancelled: of a task group, say, whose task has failed. A cancellation from outside is raised on.
+        """
+        stack, self._stack = self._stack, None
+        scope, self._closing = self._closing, None
+        if stack is None or scope is None:
+            raise cancelled
+        scope.shield = True
+        scope.deadline = anyio.current_time() + grace
+        closing = stack.__aexit__(type(cancelled), cancelled, cancelled.__traceback__)
+        try:
+            taken = await bounce(closing, self.context, self._finalizer, self._woken)
+        except Exception as error:  # noqa: BLE001 - what failed inside
+            return error
+        if not taken:
+            raise cancelled
+        return MisuseError(
+            "a cancel scope or task group that ctx.using had entered was cancelled, and with it the handler: let a context manager of your own"
+            " cancel it as it is left"
+        )
 
     async def _close(self, what: str, closing: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -253,6 +290,7 @@ class Execution:
         self._moved.clear()
         self._fresh.clear()
         self.entered.clear()
+        self._closing = None
         self._history.memos.clear()
 
     @property
@@ -703,6 +741,7 @@ class Execution:
         manager: Any = using.manager
         if self._stack is None:
             self._stack = AsyncExitStack()
+            self._closing = self._stack.enter_context(anyio.CancelScope())
         stack = self._stack
         try:
             if hasattr(type(manager), "__aenter__"):

@@ -59,14 +59,23 @@ class HookedExecution(Execution):
         """Whether `let_go` has something to await."""
         return self._around is not None or super().must_close
 
-    async def let_go(self) -> None:
+    async def let_go(self, grace: float | None = None) -> bool:
         """Close what `ctx.using` entered, then the hooks around the handler, and drop the handler without running it."""
+        closed = True
+        deadline = None if grace is None else anyio.current_time() + grace
         try:
-            await self._close_resources()
+            closed = await self._close_resources(grace)
             if self._around is not None:
-                await self._close("the middleware", self._around.close())
+                closing = self._close("the middleware", self._around.close())
+                if deadline is None:
+                    await closing
+                else:
+                    with anyio.CancelScope(deadline=deadline, shield=True) as scope:
+                        await closing
+                    closed = closed and not scope.cancelled_caught
         finally:
             self.drop()
+        return closed
 
     def drop(self) -> None:
         """Drop the handler and the hooks around it; a `finally` of theirs that awaits is cut short."""

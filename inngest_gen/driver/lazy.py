@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from inngest_gen import jsonvalue
-from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
+from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp, PriorDefers
 from inngest_gen.codecs import Schema
 from inngest_gen.errors import DeferError, MisuseError
 from inngest_gen.ids import step_hash
@@ -54,7 +54,7 @@ class LazyBuffer:
 
     def __init__(
         self,
-        prior: dict[str, bool],
+        prior: PriorDefers,
         *,
         run_id: str,
         on_misuse: OnMisuse = "log",
@@ -62,7 +62,7 @@ class LazyBuffer:
         step: str | None = None,
         chain: Chain | None = None,
     ) -> None:
-        self.prior: dict[str, bool] = prior
+        self.prior: PriorDefers = prior
         self.run_id: str = run_id
         self.step: str | None = step
         self.on_misuse: OnMisuse = on_misuse
@@ -91,14 +91,14 @@ class LazyBuffer:
 
     def is_async_for(self, defer: Defer) -> bool:
         """Say whether a defer is to be taken with `add_now` where that can be awaited."""
-        return self.chain is not None or getattr(getattr(defer.function, "schema", None), "is_async", False)
+        return self.chain is not None or _asks_later(defer)
 
     def add(self, defer: Defer) -> DeferHandle:
         """Take a defer. Where its schema is async, or middleware changes its data, `settle` does that later.
 
         Raises DeferError only with `on_misuse="raise"`.
         """
-        taken = self._take(defer)
+        taken = self._take(defer, awaits=False)
         if isinstance(taken, DeferHandle):
             return taken
         hash, slug, schema = taken
@@ -114,7 +114,7 @@ class LazyBuffer:
 
     async def add_now(self, defer: Defer) -> DeferHandle:
         """Take a defer, awaiting an async schema and the hooks of middleware. Raises what a hook raises."""
-        taken = self._take(defer)
+        taken = self._take(defer, awaits=True)
         if isinstance(taken, DeferHandle):
             return taken
         hash, slug, schema = taken
@@ -205,7 +205,7 @@ class LazyBuffer:
 
     # Checks.
 
-    def _take(self, defer: Defer) -> DeferHandle | tuple[str, str, Schema | None]:
+    def _take(self, defer: Defer, *, awaits: bool) -> DeferHandle | tuple[str, str, Schema | None]:
         self._made.pop(id(defer), None)
         if defer.submitted:
             raise MisuseError(f"defer {defer.id!r} was yielded or submitted twice: make one for each")
@@ -217,7 +217,9 @@ class LazyBuffer:
             return DeferHandle(defer.id, hash, slug, active=False)
         self._seen.add(hash)
         if hash in self.prior and self.on_misuse == "log":
-            return DeferHandle(defer.id, hash, slug, active=True)
+            # As it was then: what an async schema says of a defer that is submitted comes after the handle.
+            skipped = self.prior[hash] is None and (awaits or not _asks_later(defer))
+            return DeferHandle(defer.id, hash, slug, active=not skipped)
         # Where misuse is raised, a replay must raise it as the first time did: known ones are checked again, and only not sent.
         if not isinstance(slug, str):
             return self._misuse(defer, hash, None, f"{_called(defer.function)} is no deferred function (declare it with app.deferred)")
@@ -248,7 +250,7 @@ class LazyBuffer:
         known = hash in self.prior
         adds = sum(isinstance(op, DeferAdd) for op in self._pending.values())
         limit = None
-        if len(self.prior) + adds >= DEFERS_PER_RUN and not known:
+        if not known and adds + sum(state is not None for state in self.prior.values()) >= DEFERS_PER_RUN:
             limit = f"a run has at most {DEFERS_PER_RUN} defers"
         elif len(data) > INPUT_BYTES:
             limit = f"its data has {len(data):,} bytes, the limit is {INPUT_BYTES:,}"
@@ -279,6 +281,11 @@ class LazyBuffer:
             raise error from cause
         self.log.warning("%s (run %s)", error, self.run_id, extra={"id": defer.id, "run_id": self.run_id})
         return DeferHandle(defer.id, hash, slug, active=False)
+
+
+def _asks_later(defer: Defer) -> bool:
+    asks: bool = getattr(getattr(defer.function, "schema", None), "is_async", False)
+    return asks
 
 
 async def _checked(schema: Schema, data: object) -> Any:

@@ -21,7 +21,7 @@ from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import Outcome, check_size, failed_outcome, retry_time, run_body
-from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.execution import Execution, is_final
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.engine.demand import Send, Wait, body_of, demand_of, send_event
 from inngest_gen.engine.progress import Kind
@@ -144,6 +144,11 @@ class LiveRun:
         self._execution = execution
         try:
             await self._drive(execution)
+        except anyio.get_cancelled_exc_class() as cancelled:
+            error = await execution.struck(cancelled, engine.patience())
+            if not self._over:
+                self._cancel_bodies()
+                await self._handler_failed(error, execution, final=is_final(error))
         finally:
             for what, where in execution.held():
                 if execution.ended is None:
@@ -154,11 +159,8 @@ class LiveRun:
             self._log_unsent(self._drain())
             if not execution.must_close:
                 execution.drop()
-            else:
-                with anyio.move_on_after(engine.patience(), shield=True) as closing:
-                    await execution.let_go()
-                if closing.cancelled_caught:
-                    engine.log.error("run %s: closing its resources took longer than the engine's grace, and was cut short", record.id)
+            elif not await execution.let_go(engine.patience()):
+                engine.log.error("run %s: closing its resources took longer than the engine's grace, and was cut short", record.id)
 
     async def _begin(self, record: Record, function: Function) -> Execution | None:
         codes = self._engine.codes(function)

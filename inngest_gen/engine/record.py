@@ -9,6 +9,7 @@ from typing import Any
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
+from inngest_gen.calls.lazy import PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.driver.turn import Planned
@@ -48,7 +49,7 @@ class Record:
     plans: dict[str, Plan] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
-    defers: dict[str, bool] = field(default_factory=dict)
+    defers: PriorDefers = field(default_factory=dict)
     inherited: Mapping[str, Any] | None = None
     """The sessions that go on to what this run starts."""
 
@@ -75,7 +76,7 @@ def load(tables: Tables, run: int) -> Record | None:
     record.attempt = row["attempt"]
     record.codes = row["codes"]
     record.waiting.update(tables.pauses(run))
-    record.defers.update((hash, status == "after_run") for hash, status in tables.defers(run))
+    record.defers.update(tables.prior_defers(run))
     for _, _, kind, hash, position, info_json, data in tables.history(run):
         _take(record, kind, hash, position, info_json, data)
     return record

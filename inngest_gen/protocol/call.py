@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from inngest_gen.calls.lazy import PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.errors import ConfigError, InngestGenError, StepError
 from inngest_gen.event import Event
@@ -60,7 +61,7 @@ class WireCall:
     events: tuple[Event, ...]
     steps: dict[str, Any]
     inputs: dict[str, list[Any]]
-    defers: dict[str, bool]
+    defers: PriorDefers
     stack: list[str] = field(repr=False)
     disable_immediate_execution: bool
     use_api: bool
@@ -293,7 +294,7 @@ def _stack(ctx: dict[str, Any]) -> list[str]:
     return hashes
 
 
-def _defers(call: dict[str, Any]) -> dict[str, bool]:
+def _defers(call: dict[str, Any]) -> PriorDefers:
     known = _object_or_none(call.get("defers"), "defers")
     return {hash: one is None or one.get("abortable") is None or _flag(one, "abortable") for hash, one in _entries(known)}
 

@@ -24,7 +24,7 @@ from inngest_gen.calls.memo import Memo
 from inngest_gen.clock import Clock
 from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import RESULT_BYTES, Outcome, is_async, retry_time, run_body
-from inngest_gen.driver.execution import Execution
+from inngest_gen.driver.execution import Execution, is_final
 from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.errors import InngestGenError, RetryAfterError, TooLarge
@@ -100,9 +100,6 @@ class Call:
         except Stale:
             self._stale = True
         finally:
-            if self._execution.must_close:
-                with anyio.move_on_after(_GRACE_S, shield=True):
-                    await self._execution.let_go()
             self._execution.drop()
         if self._stale:
             self._unsent.log_dropped(self._wire.run_id, self._log, "the server has no use for this call any more")
@@ -134,6 +131,17 @@ class Call:
         return reply
 
     async def _drive(self) -> Reply:
+        """Drive, and close what the handler holds: here, inside the scopes in which it was opened."""
+        try:
+            return await self._driven()
+        except anyio.get_cancelled_exc_class() as cancelled:
+            error = await self._execution.struck(cancelled, _GRACE_S)
+            return await self._end(Raised(error, final=is_final(error)))
+        finally:
+            if self._execution.must_close:
+                await self._execution.let_go(_GRACE_S)
+
+    async def _driven(self) -> Reply:
         execution = self._execution
         wire = self._wire
         while True:

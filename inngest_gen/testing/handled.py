@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_gen import jsonvalue
 from inngest_gen.app.function import Function
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import DeferAdd, LazyOp
+from inngest_gen.calls.lazy import DeferAdd, LazyOp, PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import Outcome, check_size, failed_outcome, retry_time, run_body
@@ -189,7 +189,7 @@ class Handled:
         return True
 
     async def _built(
-        self, record: Record, chain: Chain | None, *, enter: Enter | None = None, prior: dict[str, bool] | None = None
+        self, record: Record, chain: Chain | None, *, enter: Enter | None = None, prior: PriorDefers | None = None
     ) -> Execution:
         function = self._function
         call = replace(record.call(self._max_attempts), attempt=self._attempt)

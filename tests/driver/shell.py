@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from inngest_gen.app.app import App
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
+from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp, PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.codecs import encode_result
@@ -100,8 +100,8 @@ class Record:
     def memos(self) -> dict[str, Memo]:
         return {hash: entry.memo() for hash, entry in self.steps.items()}
 
-    def prior(self) -> dict[str, bool]:
-        return {hash: state == "after_run" for hash, state in self.defers.items()}
+    def prior(self) -> PriorDefers:
+        return {op.hash: None for op in self.rejected} | {hash: state == "after_run" for hash, state in self.defers.items()}
 
     def scheduled(self) -> list[str]:
         """The ids of the defers that run after this run."""

@@ -362,6 +362,48 @@ class TestMisuse:
         assert all(defer.reason for defer in one.defers)
         assert sum("skipped" in record.message for record in caplog.records) == 4  # once each, not in the replay again
 
+    async def test_its_handle_is_the_same_in_a_replay(self, path: pathlib.Path) -> None:
+        """What was skipped as it was made is not active; what is found out later, or refused by the engine, was active when it was made."""
+        app, note = shop()
+        elsewhere = ig.App("elsewhere")
+
+        @elsewhere.deferred("far")
+        async def far(ctx: ig.DeferContext) -> None:
+            pass
+
+        async def slow_check(data: Any) -> Any:
+            raise ValueError("never right")
+
+        @app.deferred("picky", schema=slow_check)
+        async def picky(ctx: ig.DeferContext) -> None:
+            pass
+
+        seen: list[list[bool]] = []
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            good = yield ctx.defer("good", note, {})
+            again = yield ctx.defer("good", note, {})
+            bad = yield ctx.defer("no object", note, [1])
+            quiet = ctx.defer("quiet", note, [1]).submit()
+            asked = yield ctx.defer("asked", picky, {})
+            later = ctx.defer("later", picky, {}).submit()
+            gone = yield ctx.defer("gone", note, {})
+            unserved = yield ctx.defer("unserved", far, {})
+            seen.append([handle.active for handle in (good, again, bad, quiet, asked, later, gone, unserved)])
+            yield ctx.step.sleep("nap", 1)
+            yield gone.abort()
+            yield ctx.step.sleep("another nap", 1)
+
+        one = of(await run(path, app), "f")
+        assert one.status == "completed"
+        assert seen == [[True, False, False, False, False, True, True, True]] * len(seen)
+        assert len(seen) == 3  # live, and in two replays
+        assert dict(statuses(one)) == {
+            "good": "scheduled", "no object": "rejected", "quiet": "rejected", "asked": "rejected", "later": "rejected", "gone": "aborted",
+            "unserved": "rejected",
+        }  # fmt: skip
+
     async def test_raised_where_the_app_says_so(self, path: pathlib.Path) -> None:
         app, note = shop(defer_errors="raise")
 

@@ -60,6 +60,8 @@ SCOPE = "asyncio_default_fixture_loop_scope = function\n"  # pytest-asyncio warn
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)  # the suite that is run here has no others beside it
     pytester.makepyfile(shop=SHOP)
     pytester.syspathinsert()
     return pytester

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from inngest_gen.calls.lazy import PriorDefers
+
 FUNCTION: Final = "function "
 """What the key of a function begins with, in the table `meta`."""
 
@@ -265,9 +267,11 @@ class Tables:
         ).fetchone()
         return row
 
-    def defers(self, run: int) -> list[tuple[str, str]]:
-        """List a run's defers: (hash, status)."""
-        return self._run("SELECT hash, status FROM defers WHERE run = ?", (run,)).fetchall()
+    def prior_defers(self, run: int) -> PriorDefers:
+        """Give what the driver is to know of a run's defers."""
+        # What was refused here, when it came, has its data: its handler has had an active handle by then.
+        rows = self._run("SELECT hash, status = 'after_run', status = 'rejected' AND data IS NULL FROM defers WHERE run = ?", (run,))
+        return {hash: None if skipped else bool(abortable) for hash, abortable, skipped in rows}
 
     def to_schedule(self, run: int) -> list[tuple[str, str, str, bytes, bytes | None, bytes | None]]:
         """List the defers to schedule now: (hash, id, function, data, meta, experiment)."""
