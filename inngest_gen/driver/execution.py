@@ -235,7 +235,12 @@ class Execution:
         if grace is not None:
             scope.shield = True
             scope.deadline = anyio.current_time() + grace
-        await self._close("a resource", stack.aclose())
+        try:
+            await self._close("a resource", stack.aclose())
+        except anyio.get_cancelled_exc_class():
+            if not scope.cancel_called:
+                raise
+            return False  # anyio raises this where the task was cancelled before, from outside, even if the scope's time is over
         return not scope.cancelled_caught
 
     async def struck(self, cancelled: BaseException, grace: float) -> Exception:
@@ -243,19 +248,19 @@ class Execution:
 
         It is that of a resource which had the task cancelled: of a task group, say, whose task has failed. A cancellation from outside is raised on.
         """
-        stack, self._stack = self._stack, None
-        scope, self._closing = self._closing, None
+        stack, scope = self._stack, self._closing
         if stack is None or scope is None:
             raise cancelled
         scope.shield = True
+        if anyio.current_effective_deadline() > float("-inf"):
+            raise cancelled  # nothing inside that shield is cancelled
+        self._stack = self._closing = None
         scope.deadline = anyio.current_time() + grace
         closing = stack.__aexit__(type(cancelled), cancelled, cancelled.__traceback__)
         try:
-            taken = await bounce(closing, self.context, self._finalizer, self._woken)
+            await bounce(closing, self.context, self._finalizer, self._woken)
         except Exception as error:  # noqa: BLE001 - what failed inside
             return error
-        if not taken:
-            raise cancelled
         return MisuseError(
             "a cancel scope or task group that ctx.using had entered was cancelled, and with it the handler: let a context manager of your own"
             " cancel it as it is left"
