@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, cast
 
 import anyio
@@ -209,11 +209,8 @@ def scope_marker() -> Callable[[], object]:
         import trio
 
         return partial(getattr, trio.lowlevel.current_task(), "_cancel_status", None)
-    import asyncio
-
-    from anyio._backends._asyncio import _task_states
-
-    task = asyncio.current_task()
+    current_task, _task_states = _asyncio_tasks()
+    task = current_task()
     if task is None:
         return _no_scope
     state = _task_states.get(task)
@@ -225,6 +222,15 @@ def scope_marker() -> Callable[[], object]:
         return None if state is None else state.cancel_scope
 
     return mark
+
+
+@cache
+def _asyncio_tasks() -> tuple[Callable[[], Any], Any]:
+    import asyncio
+
+    from anyio._backends._asyncio import _task_states
+
+    return asyncio.current_task, _task_states
 
 
 def _no_scope() -> None:

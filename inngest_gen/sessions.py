@@ -25,7 +25,10 @@ handed_on: ContextVar[tuple[object, Mapping[str, Any]] | None] = ContextVar("inn
 
 def run_sessions(events: Sequence[Event]) -> dict[str, str]:
     """Give the sessions of a run: the (key, id) pairs that every one of its events has, at most five, the first by key (I26)."""
-    if all(event.meta is None for event in events):
+    for event in events:
+        if event.meta is not None:
+            break
+    else:
         return {}
     shared: dict[str, str] | None = None
     for event in events:

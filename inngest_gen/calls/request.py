@@ -27,9 +27,9 @@ class Parent:
     experiment: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made in each call
 class CallRequest:
-    """One call of a handler. `attempt` counts from 0; `error` is set for failure handlers, `parents` for deferred functions."""
+    """One call of a handler; nobody changes one. `attempt` counts from 0; `error` is set for failure handlers, `parents` for deferred functions."""
 
     run_id: str
     events: tuple[Event, ...]

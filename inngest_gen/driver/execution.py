@@ -696,7 +696,9 @@ class Execution:
     def _violation(self) -> bool:
         """At the frontier: throw a MisuseError into a flow that holds a scope of its own over a yield. Says whether there was one."""
         # Each once, the last to move first: its scopes are inside those of the others, and must be closed before them.
-        latest = list(dict.fromkeys(flow for flow in reversed(self._moved) if flow.waiting is not None and not flow.ended))
+        latest = [flow for flow in reversed(self._moved) if flow.waiting is not None and not flow.ended]
+        if len(latest) > 1:
+            latest = list(dict.fromkeys(latest))
         self._moved = latest[::-1]
         for flow in latest:
             kind = self._open_scope(flow)

@@ -18,7 +18,7 @@ from inngest_gen.errors import ConfigError, InngestGenError, StepError
 from inngest_gen.event import Event
 from inngest_gen.intents.step import Invoke, Step, WaitForSignal
 
-__all__ = ["BadCall", "WireCall", "api_events", "api_steps", "memo_of", "parse_call", "with_api_state"]
+__all__ = ["BadCall", "WireCall", "api_events", "api_steps", "memo_of", "parse_call", "slug_of", "with_api_state"]
 
 _EVENTS: Final = "the API's answer for the run's events"
 _STEPS: Final = "the API's answer for the run's steps"
@@ -41,9 +41,9 @@ class BadCall(InngestGenError):
         return self.message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: with so many fields that costs a microsecond
 class WireCall:
-    """A call request, read.
+    """A call request, read; nobody changes one.
 
     `function` is the slug of the function to run and `target` the hash of the one step that is wanted, or None. `attempt` counts from 0;
     `max_attempts` is None where the server doesn't say. `event` is what started the run, `events` all that did. `steps` is the record by hash, in the
@@ -78,34 +78,43 @@ class WireCall:
         return self.max_attempts is not None and self.attempt + 1 >= self.max_attempts
 
 
+def slug_of(query: Mapping[str, str]) -> str:
+    """Give the slug of the function that a URL's query names. Raises BadCall (500) where it names none (C10)."""
+    function = query.get("fnId")
+    if not function:
+        raise BadCall(500, "function_missing", "the request's URL names no function: it has no fnId")
+    return function
+
+
 def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, str]) -> WireCall:
     """Read a call. `query` is the URL's, `headers` have lower-case names.
 
     Raises BadCall: 400 for a body that is no call, 500 for one without a function or from a protocol that is no more (C05, C10).
     """
-    function = query.get("fnId")
-    if not function:
-        raise BadCall(500, "function_missing", "the request's URL names no function: it has no fnId")
+    function = slug_of(query)
     call = _object(_json(body, "the request's body"), "the request's body")
     ctx = _object(call.get("ctx"), "ctx")
     version = _whole(call, "version", -1)
     if version == 0:
         raise BadCall(500, "version_unsupported", "the request is of version 0 of the protocol, which is no more: update the server")
     stack = _stack(ctx)
-    steps, inputs = _recorded(_object_or_none(call.get("steps"), "steps"), stack)
+    recorded, defers = _object_or_none(call.get("steps"), "steps"), _object_or_none(call.get("defers"), "defers")
+    steps, inputs = _recorded(recorded, stack) if recorded else ({}, {})
     event, events = _events(call)
     target = query.get("stepId") or headers.get("x-inngest-step-id")
+    # As the server sends them; what is otherwise is looked at closely.
+    run_id, attempt = ctx.get("run_id"), ctx.get("attempt")
     return WireCall(
         function=function,
         target=None if not target or target == "step" else target,
-        run_id=_text(ctx, "run_id") or _missing("ctx.run_id"),
-        attempt=_attempt(ctx),
+        run_id=run_id if run_id.__class__ is str and run_id else _text(ctx, "run_id") or _missing("ctx.run_id"),
+        attempt=attempt if attempt.__class__ is int and attempt >= 0 else _attempt(ctx),
         max_attempts=_whole(ctx, "max_attempts", None),
         event=event,
         events=events,
         steps=steps,
         inputs=inputs,
-        defers=_defers(call),
+        defers=_defers(defers) if defers else {},
         stack=stack,
         disable_immediate_execution=_flag(ctx, "disable_immediate_execution"),
         use_api=_flag(ctx, "use_api") or _flag(call, "use_api"),
@@ -249,16 +258,16 @@ def _text(ctx: dict[str, Any], name: str) -> str:
     value = ctx.get(name)
     if value is None:
         return ""
-    if value.__class__ is not str:
-        raise _wrong(f"ctx.{name}", "a string", value)
-    text: str = value
-    return text
+    if value.__class__ is str:
+        text: str = value
+        return text
+    raise _wrong(f"ctx.{name}", "a string", value)
 
 
 def _whole(values: dict[str, Any], name: str, default: Any) -> Any:
     value = values.get(name)
-    if value is None:
-        return default
+    if value is None or value.__class__ is int:
+        return default if value is None else value
     if value.__class__ is float and value.is_integer():
         value = int(value)  # JSON has one kind of number
     if value.__class__ is not int:
@@ -275,12 +284,11 @@ def _attempt(ctx: dict[str, Any]) -> int:
 
 def _flag(values: dict[str, Any], name: str) -> bool:
     value = values.get(name)
-    if value is None:
+    if value is None or value is False:
         return False
-    if value.__class__ is not bool:
-        raise _wrong(name, "true or false", value)
-    flag: bool = value
-    return flag
+    if value is True:
+        return True
+    raise _wrong(name, "true or false", value)
 
 
 def _stack(ctx: dict[str, Any]) -> list[str]:
@@ -288,14 +296,13 @@ def _stack(ctx: dict[str, Any]) -> list[str]:
     stack = outer.get("stack")
     if stack is None:  # Go's nil slice
         return []
-    if stack.__class__ is not list or not set(map(type, stack)) <= {str}:
+    if stack.__class__ is not list or (stack and not set(map(type, stack)) <= {str}):
         raise _wrong("ctx.stack.stack", "an array of strings", stack)
     hashes: list[str] = stack
     return hashes
 
 
-def _defers(call: dict[str, Any]) -> PriorDefers:
-    known = _object_or_none(call.get("defers"), "defers")
+def _defers(known: dict[str, Any]) -> PriorDefers:
     return {hash: one is None or one.get("abortable") is None or _flag(one, "abortable") for hash, one in _entries(known)}
 
 

@@ -37,11 +37,17 @@ _HANDLED: Final = "x-inngest-sdk-handled"
 _LONGEST_S: Final = 9_999_999
 """More digits are read as a date, and fail as one; the server retries within a day anyway."""
 _SHOWN_STEPS: Final = 25
+_ECHOED: Final = (
+    ("x-inngest-expected-server-kind", "x-inngest-server-kind"),
+    ("traceparent", "traceparent"),
+    ("tracestate", "tracestate"),
+)
+"""Headers of a reply, each with that of the request whose value it has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: a call makes three
 class Reply:
-    """A reply: its HTTP `status`, `headers` (with lower-case names, as ASGI has them), and `body`."""
+    """A reply, which nobody changes: its HTTP `status`, `headers` (with lower-case names, as ASGI has them), and `body`."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -113,14 +119,14 @@ def sdk_headers(settings: Settings, request: Mapping[str, str], *, framework: st
         "x-inngest-framework": framework,
         "x-inngest-req-version": "2",
     }
-    optional = {
-        "x-inngest-env": settings.env,
-        "x-inngest-platform": settings.platform,
-        "x-inngest-expected-server-kind": request.get("x-inngest-server-kind"),
-        "traceparent": request.get("traceparent"),
-        "tracestate": request.get("tracestate"),
-    }
-    headers.update({name: value for name, value in optional.items() if value})
+    if settings.env:
+        headers["x-inngest-env"] = settings.env
+    if settings.platform:
+        headers["x-inngest-platform"] = settings.platform
+    for name, asked in _ECHOED:
+        value = request.get(asked)
+        if value:
+            headers[name] = value
     return headers
 
 

@@ -5,7 +5,7 @@ Promises: it stands alone (then it answers on its path only) and fits into any r
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import anyio
@@ -14,15 +14,11 @@ from inngest_gen.app.app import App
 from inngest_gen.durations import seconds
 from inngest_gen.protocol.reply import Reply, problem_reply
 from inngest_gen.serving.endpoint import Endpoint
-from inngest_gen.serving.request import BodyRefused, Request, take_in
+from inngest_gen.serving.request import BodyRefused, Intake, Request
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class _Gone(Exception):
-    """The client has hung up."""
 
 
 class Served:
@@ -52,15 +48,22 @@ class Served:
         if not self._is_mine(scope):
             await _send(send, problem_reply(404, "not_found", f"nothing is served here: the app's path is {self.endpoint.path}"))
             return
+        body: bytes | None = None
         try:
-            with anyio.fail_after(self._longest_s):
-                body = await take_in(_chunks(receive), headers, self._most_bytes)
-        except _Gone:
-            return
+            intake = Intake(headers, self._most_bytes)
+            with anyio.move_on_after(self._longest_s):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return
+                    intake.add(message.get("body", b""))
+                    more = message.get("more_body", False)
+                body = intake.whole()
         except BodyRefused as refused:
             await _send(send, refused.reply)
             return
-        except TimeoutError:
+        if body is None:
             await _send(send, problem_reply(408, "body_late", "the request's body did not come in time"))
             return
         request = Request(method=scope["method"], url=_url(scope, headers), headers=headers, body=body, framework=_framework(scope))
@@ -121,16 +124,6 @@ def _framework(scope: Scope) -> str:
     if name in {"fastapi", "starlette"}:
         return name
     return "aws-lambda" if "aws.event" in scope else "asgi"  # as Mangum puts it
-
-
-async def _chunks(receive: Receive) -> AsyncGenerator[bytes, None]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            return
 
 
 async def _send(send: Send, reply: Reply) -> None:

@@ -85,7 +85,8 @@ class Call:
         self._chain = chain
         self._threads = threads
         self._log: logging.Logger = function.app.logger
-        self._started = clock.now()
+        self._started = 0.0 if checkpointing is None else clock.now()
+        """When this call began; 0 where nobody is to know."""
         self._unsent = Unsent()
         self._telling: anyio.Lock | None = None
         """Where checkpoints may be sent at any time: one at a time, then."""
@@ -338,7 +339,8 @@ class Call:
             return True
         steps, lazy = len(unsent.steps), len(unsent.lazy)
         wire = self._wire
-        body = checkpoint_body(wire, unsent.ops(), started=self._started, now=self._clock.now())
+        now = self._clock.now()
+        body = checkpoint_body(wire, unsent.ops(), started=self._started or now, now=now)
         if not await self._api.checkpoint(wire.run_id, body):
             return False
         unsent.sent(steps, lazy)

@@ -20,7 +20,7 @@ from inngest_gen.errors import ConfigError
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.middleware.info import ReplyInfo, RequestInfo
 from inngest_gen.net.api import Api
-from inngest_gen.protocol.call import BadCall, parse_call
+from inngest_gen.protocol.call import BadCall, parse_call, slug_of
 from inngest_gen.protocol.reply import Reply, problem_reply, sdk_headers, unauthenticated
 from inngest_gen.protocol.signature import SignatureRefused, sign, verify
 from inngest_gen.serving.answer import answer_call
@@ -102,23 +102,21 @@ class Endpoint:
             if probe == "trust":
                 return Reply(status=200, headers={}, body=b"")
             return problem_reply(400, "unknown_probe", f'Unknown probe "{probe[:100]}"')
-        slug = query.get("fnId", "")
-        function = self._function(slug) if slug else None
-        chain = None if function is None else function.chain()
-        if function is None or chain is None:
-            return await self._call(request, query, chain)
+        function = self._function(slug_of(query))
+        chain = function.chain()
+        if chain is None:
+            return await self._call(request, function, query, None)
         info = RequestInfo(method=request.method, url=request.url, headers=request.headers, body=request.body, slug=function.slug)
 
         async def answer() -> ReplyInfo:
-            reply = await self._call(request, query, chain)
+            reply = await self._call(request, function, query, chain)
             return ReplyInfo(status=reply.status, headers=reply.headers, body=reply.body)
 
         replied = await chain.request(info, answer)
         return Reply(status=replied.status, headers=dict(replied.headers), body=replied.body)
 
-    async def _call(self, request: Request, query: Mapping[str, str], chain: Chain | None) -> Reply:
+    async def _call(self, request: Request, function: Function, query: Mapping[str, str], chain: Chain | None) -> Reply:
         wire = parse_call(request.body, query=query, headers=request.headers)
-        function = self._function(wire.function)
         return await answer_call(function, wire, api=self.api, clock=self.clock, chain=chain, threads=self._limiter)
 
     def _limiter(self) -> anyio.CapacityLimiter:

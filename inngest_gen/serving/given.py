@@ -17,39 +17,41 @@ from inngest_gen.event import Event
 from inngest_gen.protocol.call import BadCall
 from inngest_gen.sessions import run_sessions
 
-_ENGINE_KEYS: Final = ("_inngest", "_inngestExperiment")
+_OWN: Final = "_inngest"
+_EXPERIMENT: Final = "_inngestExperiment"
 
 
 def given(function: Function, events: Sequence[Event], *, run_id: str, attempt: int = 0, max_attempts: int | None = None) -> CallRequest:
     """Make what a function's handler is called with; `max_attempts` None: as the function says. Raises BadCall for a deferred run of no parent."""
     return CallRequest(
         run_id=run_id,
-        events=tuple(_cleaned(event) for event in events),
+        events=tuple([_cleaned(event) for event in events]),
         attempt=attempt,
         max_attempts=function.options.retries + 1 if max_attempts is None else max_attempts,
         sessions=run_sessions(events),
         error=_error(events[0]) if function.kind == "failure" else None,
-        parents=tuple(_parent(event, function) for event in events) if function.kind == "defer" else (),
+        parents=tuple([_parent(event, function) for event in events]) if function.kind == "defer" else (),
     )
 
 
 def _cleaned(event: Event) -> Event:
-    if not any(key in event.data for key in _ENGINE_KEYS):
+    data = event.data
+    if _OWN not in data and _EXPERIMENT not in data:
         return event
-    data = {key: value for key, value in event.data.items() if key not in _ENGINE_KEYS}
+    data = {key: value for key, value in data.items() if key not in (_OWN, _EXPERIMENT)}
     return Event(event.name, data, id=event.id, ts=event.ts, meta=event.meta)
 
 
 def _parent(event: Event, function: Function) -> Parent:
     """Give the run that deferred this one (A73). Raises BadCall."""
-    told = event.data.get("_inngest")
+    told = event.data.get(_OWN)
     told = told if isinstance(told, Mapping) else {}
     slug, run_id = told.get("parent_fn_slug"), told.get("parent_run_id")
     if not isinstance(slug, str) or not isinstance(run_id, str):
         raise BadCall(
             400, "parent_missing", f"deferred function {function.slug!r} was called with an event that names no parent run in data._inngest"
         )
-    return Parent(run_id, slug, event.data.get("_inngestExperiment"))
+    return Parent(run_id, slug, event.data.get(_EXPERIMENT))
 
 
 def _error(event: Event) -> StepError | None:
