@@ -10,8 +10,9 @@ from inngest_gen.cli import wording
 from inngest_gen.cli.debug import telling
 from inngest_gen.cli.debug.terminal.panes import pane
 from inngest_gen.cli.debug.terminal.shown import Prompt, Shown
-from inngest_gen.debugger.commands import request_of
+from inngest_gen.debugger.commands import COMMANDS, request_of
 from inngest_gen.debugger.session import Session
+from inngest_gen.debugger.target import KINDS, STATES
 from inngest_gen.errors import MisuseError
 
 PROMPTS: Final = {
@@ -69,6 +70,21 @@ def request(action: str, text: str, shown: Shown) -> dict[str, Any]:
             return _what_if(hash, text)
         case _:
             return request_of(text)
+
+
+def words(action: str, shown: Shown) -> list[str]:
+    """List what may be meant at a prompt, for Tab."""
+    match action:
+        case "evaluate" | "why":
+            return sorted({row.names[0] for row in shown.rows})
+        case "run_to" | "back_to" | "break":
+            ids = {mark.id for mark in shown.marks or () if mark.id is not None and mark.hash is not None}
+            kinds = {mark.kind for mark in shown.marks or () if mark.kind in KINDS}
+            return [*sorted(ids), *sorted(kinds), *sorted(STATES)]
+        case "command":
+            return [command.name for command in COMMANDS]
+        case _:
+            return []
 
 
 def step_chosen(shown: Shown) -> tuple[str, str]:

@@ -16,13 +16,18 @@ _INSIDE: Final = 200
 """So many of the values inside another are listed."""
 
 
-def rows(session: Session, stop: Stop, frame: int, opened: AbstractSet[tuple[int, tuple[str, ...]]]) -> tuple[Row, ...]:
-    """List the locals of a frame; `opened` names those whose insides are listed. What has changed since the stop before comes first."""
+def rows(session: Session | None, stop: Stop, frame: int, opened: AbstractSet[tuple[int, tuple[str, ...]]]) -> tuple[Row, ...]:
+    """List the locals of a frame; `opened` names those whose insides are listed. What has changed since the stop before comes first.
+
+    Without a session, as while it moves, they are what the stop tells.
+    """
     try:
-        variables = session.variables(frame)
-    except MisuseError:  # the replay was interrupted: what the stop tells of it still holds
-        variables = next((one.locals for one in stop.frames if one.id == frame), ())
-        return tuple(Row(one, (one.name,), None) for one in variables)
+        variables = None if session is None else session.variables(frame)
+    except MisuseError:  # the replay was interrupted
+        variables = None
+    if session is None or variables is None:
+        told = next((one.locals for one in stop.frames if one.id == frame), ())
+        return tuple(Row(one, (one.name,), None) for one in told)
     changes = {one.name: one for one in stop.changed if one.frame == frame}
     listed = sorted(variables, key=lambda one: (one.name not in changes, one.type == "Context"))
     made = [row for one in listed for row in _rows(session, frame, one, (one.name,), opened, changes.get(one.name))]

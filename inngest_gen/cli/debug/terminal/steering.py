@@ -300,7 +300,11 @@ class Steering:
         shown = self.shown
         shown.breakpoints = tuple(self._session.breakpoints.values())
         station = shown.station
-        shown.rows = () if station is None else rows(self._session, shown.stop, station.frame, self._opened)
+        shown.rows = () if station is None else rows(self._still(), shown.stop, station.frame, self._opened)
+
+    def _still(self) -> Session | None:
+        """Give the session while nothing moves it: its frames are not to be looked at while another thread runs them."""
+        return self._session if self._errand is None or self._errand.quietly else None
 
     # Panes.
 

@@ -19,6 +19,7 @@ import anyio
 from anyio.from_thread import BlockingPortal
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer, DynamicCompleter, WordCompleter
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -32,7 +33,7 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
-from inngest_gen.cli.debug.terminal import layout, signs
+from inngest_gen.cli.debug.terminal import layout, prompts, signs
 from inngest_gen.cli.debug.terminal.cells import Line, cut
 from inngest_gen.cli.debug.terminal.keys import KEYS
 from inngest_gen.cli.debug.terminal.steering import Steering
@@ -65,7 +66,9 @@ class Window:
         self._portal = portal
         self._input = source
         self._output = output
-        self._buffer = Buffer(history=InMemoryHistory(), multiline=False, accept_handler=self._accepted)
+        self._buffer = Buffer(
+            history=InMemoryHistory(), multiline=False, accept_handler=self._accepted, completer=DynamicCompleter(self._completer)
+        )
         self._histories: dict[str, InMemoryHistory] = {}
         self._drawn: list[Line] = []
         self.app: Application[int]
@@ -201,6 +204,14 @@ class Window:
             with self._guarded():
                 self._abandoned()
 
+        @bindings.add("tab", filter=typing, eager=True)
+        def complete(event: KeyPressEvent) -> None:  # noqa: ARG001 - as above
+            with self._guarded():
+                if self._buffer.complete_state is not None:
+                    self._buffer.complete_next()
+                else:
+                    self._buffer.start_completion(select_first=True)
+
         @bindings.add("c-d", filter=Condition(lambda: not self._buffer.text), eager=True)
         def end(event: KeyPressEvent) -> None:  # noqa: ARG001 - as above
             with self._guarded():
@@ -227,6 +238,11 @@ class Window:
             self._buffer.text = prompt.text
             self._buffer.cursor_position = len(prompt.text)
             self.app.layout.focus(self._buffer)
+
+    def _completer(self) -> Completer:
+        prompt = self.steering.shown.prompt
+        action = "" if prompt is None else prompt.action
+        return WordCompleter(prompts.words(action, self.steering.shown), sentence=action != "evaluate")
 
     def _accepted(self, buffer: Buffer) -> bool:
         with self._guarded():

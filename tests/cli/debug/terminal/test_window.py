@@ -1,11 +1,13 @@
 """The view on a terminal: keys come in, a screen comes out, and whatever ends it, the terminal is as it was before."""
 
 import contextlib
+import functools
 import io
 import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -67,6 +69,29 @@ def test_keys_and_prompts_reach_the_session_in_their_order(loop: str) -> None:
         written = pane.written()
         assert written.index(ENTER) < written.rindex(LEAVE)
         assert "\x1b[?25h" in written[written.rindex(LEAVE) :] or written.rstrip().endswith("\x1b[?25h")
+
+
+def test_tab_completes_what_may_be_meant(loop: str) -> None:
+    with opened(loop) as pane:
+
+        def type_() -> None:
+            until(lambda: hasattr(pane.window, "steering") and pane.window.steering.shown.marks, "the timeline", rig.PATIENCE_S)
+            for keys, seen in (("rpr\t\r", "> run_to pr"), ("plen(li\t)\r", "> evaluate len(li"), (":his\t\r", "> his")):
+                for key in keys:
+                    pane.type(key)
+                    time.sleep(0.05)
+                with contextlib.suppress(AssertionError):
+                    until(functools.partial(said, seen), seen, 5)
+            pane.type("q")
+
+        def said(begins: str = "> ") -> list[str]:
+            return [line for line in pane.window.steering.log.copy() if line.startswith(begins)]
+
+        typist = threading.Thread(target=type_)
+        typist.start()
+        assert pane.run() == 0
+        typist.join()
+        assert said() == ["> run_to price", "> evaluate len(lines)", "> histories histories"]
 
 
 @pytest.mark.parametrize(("keys", "status"), [("q", 0), ("\x03", 130), ("p\x03\x03", 130), ("p\x04\x04", 0), ("?qq", 0), (":quit\r", 0)])
