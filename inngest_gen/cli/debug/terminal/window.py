@@ -49,13 +49,13 @@ _COLUMNS: Final = 60
 """How much of the last line a prompt's label may take, in hundredths."""
 
 _STYLE: Final = {
-    "bar": "reverse", "title": "bold", "focused": "reverse", "rule": "ansibrightblack", "dim": "ansibrightblack", "strong": "bold",
+    "bar": "reverse", "title": "bold", "focused": "reverse", "rule": "dim", "dim": "dim", "strong": "bold",
     "here": "bold ansicyan", "current": "bold", "cursor": "reverse", "chosen": "bold underline", "name": "", "changed": "bold ansiyellow",
     "good": "ansigreen", "bad": "bold ansired", "note": "ansiyellow", "printed": "ansimagenta", "message": "bold", "key": "bold ansicyan",
-    "busy": "bold ansiyellow", "prompt": "bold ansicyan", "code.comment": "ansibrightblack", "code.string": "ansigreen",
-    "code.keyword": "ansiblue", "code.number": "ansicyan", "code.name": "ansicyan", "code.decorator": "ansimagenta",
+    "busy": "bold ansiyellow", "prompt": "bold ansicyan", "code.comment": "dim", "code.string": "ansigreen",
+    "code.keyword": "ansimagenta", "code.number": "ansicyan", "code.name": "ansicyan", "code.decorator": "ansicyan",
 }  # fmt: skip
-"""Only the sixteen colours that a terminal's owner has chosen, and attributes that hold without colours."""
+"""Only colours that a terminal's owner has chosen and that can be read on light and on dark, and attributes that hold without colours."""
 
 
 class Window:

@@ -149,7 +149,7 @@ def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None
         pane.type("ssq")
         pane.run()
         codes = {code for found in re.findall(r"\x1b\[([\d;]*)m", pane.written()) for code in found.split(";")}
-        assert codes <= {"", "0", "1", "4", "7"}
+        assert codes <= {"", "0", "1", "2", "4", "7"}
         assert "7" in codes  # the title, reversed
     monkeypatch.delenv("NO_COLOR")
     with opened("asyncio") as pane:
