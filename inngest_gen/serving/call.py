@@ -197,7 +197,7 @@ class Call:
             inputs=wire.inputs.get(op.hash),
             race=_in_race(leaf),
         )
-        if not await self._apart(outcome.lazy):
+        if outcome.lazy and not await self._apart(outcome.lazy):
             self._log.info(
                 "run %s: step %r runs again, so that what it takes back is not sent with what it takes back", wire.run_id, op.step.id
             )
