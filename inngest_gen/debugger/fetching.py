@@ -8,7 +8,7 @@ ended that were under way at once; where the handler has groups, a note says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from inngest_gen import jsonvalue
@@ -22,6 +22,7 @@ from inngest_gen.debugger.stub import stub_for
 from inngest_gen.driver.turn import Op
 from inngest_gen.errors import ApiError, RecordingError
 from inngest_gen.event import Event
+from inngest_gen.ids import ulid_time
 from inngest_gen.intents.group import Group
 from inngest_gen.intents.step import Step
 from inngest_gen.net.api import Api
@@ -69,6 +70,7 @@ async def fetch(api: Api, app: App, run_id: str) -> Recording:
         max_attempts=call.max_attempts,
         steps=tuple(steps),
         notes=(RecordedNote(kind="note", at=None, text=_ORDER),) if has_groups else (),
+        created=_created(run_id),
         started=_time(shown.get("run_started_at")),
         made_by="inngest_gen, from an Inngest server",
     )
@@ -179,3 +181,10 @@ def _time(text: object) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return found if found.tzinfo is not None else None
+
+
+def _created(run_id: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(ulid_time(run_id), UTC)
+    except ValueError:
+        return None

@@ -281,8 +281,10 @@ class Api:
 
     def functions(self, asked: _Asked) -> Response:
         app = self.world.apps.get(asked.part)
-        # An id of the server's own under "internal_id", the slug under "id"; of no app it is Go's nil slice.
-        return self._json([_listed(app, one) for one in app.functions] if app is not None else None)
+        # An id of the server's own under "internal_id", the slug under "id" (pkg/cqrs/functions.go).
+        if app is None:
+            return self._json([])
+        return self._json([_listed(app, one) for one in sorted(app.functions, key=lambda one: one.id)])
 
     def metadata(self, asked: _Asked) -> Response:
         run, body = self._run(asked), asked.body

@@ -147,7 +147,7 @@ async def test_the_functions_of_an_app_are_listed_with_the_ids_that_runs_have() 
         shown = (await get(f"{server.url}/v1/runs/{record.id}")).json()["data"]
         [function] = (await get(f"{server.url}/v1/apps/app/functions")).json()
         assert (function["id"], function["internal_id"]) == (record.function, shown["function_id"])
-        assert (await get(f"{server.url}/v1/apps/nobodys/functions")).json() is None
+        assert (await get(f"{server.url}/v1/apps/nobodys/functions")).json() == []
 
 
 async def test_metadata_is_kept_with_its_run() -> None:
