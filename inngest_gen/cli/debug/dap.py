@@ -30,7 +30,7 @@ _HELP = """Debug a run in an editor, by the Debug Adapter Protocol.
     \b
     Examples:
       inngest-gen debug --dap --stdio
-      inngest-gen debug last shop:app --dap --port 4711
+      inngest-gen debug dap last shop:app --port 4711
       inngest-gen debug run.json shop.py:app --dap --loop trio
     """
 

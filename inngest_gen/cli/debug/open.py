@@ -40,7 +40,7 @@ _HELP = """Step through a run, forwards and backwards.
       inngest-gen debug last shop:app
       inngest-gen debug run.json shop.py:app -c 'run_to charge' -c 'p order'
       inngest-gen debug open 3VRBBT shop:app --plain -c walk
-      inngest-gen debug --server http://localhost:8288 --run 01KB82PJYQ... shop:app
+      inngest-gen debug --server http://localhost:8288 --run 01KB82PJYQ shop:app
       inngest-gen debug last shop:app --html run.html
       echo '{"command": "finish"}' | inngest-gen debug last shop:app --json
     """
