@@ -308,6 +308,8 @@ def test_a_run_of_a_server_is_opened_with_every_option(
     assert walked.out.endswith("\n  3\n")
     spoken = cli(*arguments, "--json", stdin='{"command": "finish"}\n')
     assert json.loads(spoken.out.splitlines()[-1])["stop"]["intent"]["id"] == "nap"
+    page = cli(*arguments, "--html", "run.html")
+    assert (page.code, "<html" in (home / "run.html").read_text()) == (0, True), page.err
     monkeypatch.setenv("INNGEST_DEV", running.url)
     assert cli("debug", "--run", run, "pricing.py:app", "-c", "walk").out.count("step.run 'rate'") == 3
 
