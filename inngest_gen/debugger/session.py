@@ -34,7 +34,7 @@ from inngest_gen.debugger.target import Target, Test, target
 from inngest_gen.debugger.variables import Variable, found, inside, listed
 from inngest_gen.debugger.verdict import Verdict, check, function_of
 from inngest_gen.debugger.walker import END, Walker
-from inngest_gen.errors import MisuseError
+from inngest_gen.errors import InngestGenError, MisuseError
 from inngest_gen.recording.recording import Recording
 
 _NOTHING: Final[Any] = object()
@@ -395,8 +395,14 @@ class Session:
             raise MisuseError("a move is under way: await it before the next")
         self._busy = True
         self._evaluated.clear()
+        history, number = self._walker.history, self._walker.number
         try:
             yield self._walker
+        except InngestGenError:  # something was refused: where nothing has moved yet, the session can still be looked into
+            replay = self._walker.replay
+            if replay is None or replay.number != number or self._walker.history is not history:
+                self.close()
+            raise
         except BaseException:
             self.close()  # whatever went wrong, the next move replays from the start
             raise

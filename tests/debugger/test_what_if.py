@@ -284,3 +284,18 @@ async def test_a_run_goes_on_live_in_a_history_of_its_own() -> None:
         assert list(session.histories) == ["recorded", "live 1"]
         with pytest.raises(MisuseError, match="is not at the frontier here"):
             await session.run_live("body")
+
+
+async def test_after_an_edit_that_is_refused_the_session_can_still_be_looked_into() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        found = yield ctx.step.run("a", echo, 1)
+        yield ctx.step.run("b", echo, found)
+
+    session = await session_of(handler)
+    await session.step(2)
+    with pytest.raises(NotJSON):
+        await session.replace(result=float("inf"))
+    assert session.evaluate("found").text == "1"
+    with pytest.raises(MisuseError):
+        await session.replace("nothing", result=1)
+    assert session.evaluate("found").text == "1"

@@ -146,7 +146,8 @@ class Adapter:
     async def show(self) -> None:
         """Give the client's numbers to where the session stands."""
         stop = self.session.stop
-        file, line = self.session.function.handler.__code__.co_filename, self.session.function.handler.__code__.co_firstlineno
+        code = getattr(self.session.function.handler, "__code__", None)
+        file, line = (None, 0) if code is None else (code.co_filename, code.co_firstlineno)
         if not stop.frames:  # the handler has ended: what it came to last is shown
             at = next((mark.at for mark in reversed(await self.session.trail()) if mark.at is not None), None)
             if at is not None:

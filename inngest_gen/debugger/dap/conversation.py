@@ -144,8 +144,10 @@ class Conversation:
             except Exception as raised:  # noqa: BLE001 - each request gets a response
                 error = raised
 
-        await self._under_way(work)
+        done = await self._under_way(work)
         await self._respond(seq, command, body, error=error)
+        if not done and self._state == "debugging":
+            await self._stand()
         if command in {"launch", "attach"} and error is None:
             await self._event("initialized")
         await self._flush()
@@ -168,8 +170,7 @@ class Conversation:
 
     async def _move(self, then: Callable[[], Any]) -> None:
         assert self._stage is not None
-        assert self._adapter is not None
-        stage, adapter = self._stage, self._adapter
+        stage = self._stage
         why: list[str] = []
 
         async def work() -> None:
@@ -180,12 +181,18 @@ class Conversation:
 
         done = await self._under_way(work, moving=True)
         if not done or why:
-            try:
-                await stage.run(partial(adapter.resume, why[0] if why else None))
-            except Exception as error:  # noqa: BLE001 - there is nowhere to stand any more
-                adapter.say("important", f"{_sentence(error)}\n")
-                adapter.terminate()
+            await self._stand(*why)
         await self._flush()
+
+    async def _stand(self, why: str | None = None) -> None:
+        """Stand where it stood, after something that did not come to its end; with `why` that is told as a stop."""
+        assert self._stage is not None
+        assert self._adapter is not None
+        try:
+            await self._stage.run(partial(self._adapter.resume, why))
+        except Exception as error:  # noqa: BLE001 - there is nowhere to stand any more
+            self._adapter.say("important", f"{_sentence(error)}\n")
+            self._adapter.terminate()
 
     # What it is answered.
 

@@ -397,6 +397,7 @@ async def test_what_cannot_be_set_says_why() -> None:
         ]:
             with pytest.raises(Failed, match=words):
                 await client.ask("setVariable", variablesReference=reference, name=name, value=value)
+            assert (await client.rows(local))["amount"]["value"] == "0"
         assert (await client.ask("setVariable", variablesReference=memo, name="result", value="{'a': (1, True)}"))[
             "value"
         ] == "{'a': [1, True]}"

@@ -191,6 +191,19 @@ async def test_code_that_does_not_come_back_is_told_with_its_line() -> None:
         await client.ask("disconnect")
 
 
+async def test_an_evaluation_that_does_not_come_back_is_given_up_with_the_session_where_it_was() -> None:
+    async with talking() as client:
+        await client.launched()
+        await client.begin()
+        await client.go("next")
+        evaluating = await client.send("evaluate", expression="__import__('time').sleep(2.5)", context="repl")
+        pausing = await client.send("pause", threadId=1)
+        assert (await client.answer(evaluating))["message"] == "cancelled: it took too long, and something urgent came"
+        await client.answer(pausing)
+        assert (await client.until("stopped"))["description"].startswith("stop 1:")
+        assert (await client.rows(await client.scope("Locals")))["ctx"]["type"] == "Context"
+
+
 async def test_the_stage_runs_jobs_in_order_and_hands_over_what_they_raise() -> None:
     async def raises() -> None:
         raise SystemExit(3)
