@@ -18,7 +18,7 @@ from inngest_gen.app.app import App
 from inngest_gen.app.function import Function
 from inngest_gen.clock import VirtualClock
 from inngest_gen.driver.attempt import current_attempt
-from inngest_gen.driver.threads import Threads
+from inngest_gen.driver.threads import Spare, Threads
 from inngest_gen.driver.turn import Op
 from inngest_gen.durations import Duration, moment, seconds
 from inngest_gen.engine.record import Record
@@ -49,6 +49,10 @@ __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the t
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When a test's time begins."""
+
+
+_threads: Spare = []
+"""Threads that earlier engines of this process have left: to start one takes as long as a step."""
 
 
 class MemoryEngine:
@@ -138,7 +142,7 @@ class MemoryEngine:
         for app in self.apps:
             if app.engine is not None:
                 raise EngineError(f"app {app.id!r} is run by another engine in this process")
-        self.threads: Threads = Threads()
+        self.threads: Threads = Threads(spare=_threads)
         witnesses.append(self._witness)
         self._catcher = _Catcher(self.logged)
         self._levels = [(app.logger, app.logger.level) for app in self.apps]

@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tests.bench import debugging, durable, imports, replay, restart, sleepers, wire
+from tests.bench import debugging, durable, imports, kit, replay, restart, sleepers, wire
 from tests.bench.figure import Figure
 from tests.bench.report import Report
 from tests.bench.side import ROOT
@@ -44,6 +44,7 @@ def sections(loops: tuple[str, ...], base: pathlib.Path, *, quick: bool) -> dict
             "sleepers": ("Sleeping runs", lambda: sleepers.measure(loops, base / "sleepers", runs=200, due=100, rounds=1)),
             "restart": ("Restart", lambda: restart.measure(loops, base / "restart", runs=20, rounds=1)),
             "debug": ("Debugger", lambda: debugging.measure(loops, (100, 1_000), rounds=2)),
+            "kit": ("Test kit", lambda: kit.measure(loops, tests=10, runs=20, rounds=1)),
             "import": ("Import", lambda: imports.measure(rounds=2)),
         }
     return {
@@ -55,6 +56,7 @@ def sections(loops: tuple[str, ...], base: pathlib.Path, *, quick: bool) -> dict
         "sleepers": ("Sleeping runs", lambda: sleepers.measure(loops, base / "sleepers")),
         "restart": ("Restart", lambda: restart.measure(loops, base / "restart")),
         "debug": ("Debugger", lambda: debugging.measure(loops)),
+        "kit": ("Test kit", lambda: kit.measure(loops)),
         "import": ("Import", imports.measure),
     }
 

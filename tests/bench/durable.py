@@ -139,7 +139,7 @@ def measure_burst(loops: Sequence[str], directory: pathlib.Path, size: Size) -> 
 def measure_latency(loops: Sequence[str], directory: pathlib.Path, size: Size) -> Iterator[Figure]:
     """Measure from the event to the end of a run of one step, one at a time, in single-row commits' time.
 
-    Twice: commits and runs in turn, each after a pause, as on an idle engine; and a loop of runs against a loop of commits.
+    Commits and runs in turn, each after a pause: an idle engine. And, for information, a loop of runs against a loop of commits.
     """
     cases = {"idle": "each after a pause", "loop": "one after the other"}
     with _workers(loops, directory, size) as sides:
@@ -170,8 +170,8 @@ def measure_latency(loops: Sequence[str], directory: pathlib.Path, size: Size) -
                 loop=loop,
                 unit="x",
                 better="less",
-                limit=6 / share(loop),
-                aim=5 / share(loop),
+                limit=6 / share(loop) if case == "idle" else None,
+                aim=5 / share(loop) if case == "idle" else None,
                 detail=f"p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms = {p99 / commit:.0f} commits of {commit * 1e3:.2f} ms",
             )
     yield from compared("latency", "one-step run on an idle engine", {loop: runs["idle", loop] for loop in loops}, times=True)

@@ -7,7 +7,7 @@ import time
 import anyio
 import anyio.to_thread
 
-from inngest_gen.driver.threads import Threads
+from inngest_gen.driver.threads import Spare, Threads
 
 
 async def test_a_call_runs_in_a_thread_with_the_callers_contextvars() -> None:
@@ -95,3 +95,32 @@ def test_a_call_that_ends_after_its_loop_is_over_ends_quietly(anyio_backend_name
     while found[0].is_alive() and time.monotonic() < deadline:
         time.sleep(0.001)
     assert not found[0].is_alive()
+
+
+async def test_threads_that_are_left_over_serve_others() -> None:
+    spare: Spare = []
+    first, second = Threads(spare=spare), Threads(spare=spare)
+    ident = await first.run(threading.get_ident)
+    assert not spare
+    first.close()
+    assert len(spare) == 1
+    assert await second.run(threading.get_ident) == ident
+    assert not spare
+    second.close()
+    for inbox in spare:
+        inbox.put(None)
+
+
+def test_a_left_over_thread_serves_the_next_loop(anyio_backend_name: str) -> None:
+    spare: Spare = []
+
+    async def once() -> int:
+        threads = Threads(spare=spare)
+        try:
+            return await threads.run(threading.get_ident)
+        finally:
+            threads.close()
+
+    idents = {anyio.run(once, backend=backend) for backend in ("asyncio", "trio", anyio_backend_name)}
+    assert len(idents) == len(spare) == 1
+    spare.pop().put(None)
