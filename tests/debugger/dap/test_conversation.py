@@ -1,9 +1,11 @@
 """Whole conversations, under each loop: every request does what the protocol says, and every message is as its schema says."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.debugger.dap import shop
-from tests.debugger.dap.client import Client, Failed, talking
+from tests.debugger.dap.client import Client, Failed, opens, recording, talking
 
 LOOPS = ["asyncio", "trio"]
 
@@ -426,6 +428,32 @@ async def test_commands_are_carried_out_in_the_console() -> None:
         await client.breakpoints({"line": shop.line("pay")})
         assert "cleared" in await say("/clear")
         await client.breakpoints()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+async def test_past_the_record_results_are_set_or_a_step_is_run_for_real(loop: str) -> None:
+    unfinished = replace(recording(), steps=(), defers=(), status="running", output=None)
+    async with talking(opens(found=(unfinished, shop.app)), loop=loop) as client:
+        await client.launched(live=True)
+        await client.begin()
+        stopped = await client.go("continue")
+        assert (stopped["reason"], stopped["description"]) == (
+            "frontier",
+            "stop 1: step.run 'load' load('o1') (no result yet: the frontier)",
+        )
+        assert (await client.rows(await client.scope("Memo")))["result"]["value"] == "none yet: this is the frontier; set it to go on"
+        assert "history 'live 1'" in (await client.ask("evaluate", expression="/live", context="repl"))["result"]
+        await client.until("invalidated")
+        assert (await client.rows(await client.scope("Memo")))["how"]["value"] == "live"
+        stopped = await client.go("continue")
+        assert stopped["description"] == "stop 3: step.run 'price' price_of('tea') (no result yet: the frontier)"
+        assert (await client.ask("setVariable", variablesReference=await client.scope("Memo"), name="result", value="7"))["value"] == "7"
+        await client.until("invalidated")
+        await client.go("next")
+        assert (await client.ask("evaluate", expression="amount", frameId=(await client.stack())[0]["id"]))["result"] == "7"
+    async with talking(opens(found=(unfinished, shop.app))) as client:
+        await started(client)
+        assert "! nothing is run for real unless" in (await client.ask("evaluate", expression="/live", context="repl"))["result"]
 
 
 # Goto, restart, the end.
