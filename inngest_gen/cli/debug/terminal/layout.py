@@ -167,10 +167,9 @@ def _hanging(text: str) -> int:
 def _last(shown: Shown, width: int) -> Line:
     if shown.busy is not None:
         turn = _SPINNER[int(shown.busy.seconds * 8) % len(_SPINNER)]
+        hint = "interrupted: waits for the handler's own code; q leaves" if shown.busy.ending else "Esc interrupts"
         steps = f", {wording.plural(shown.busy.reached, 'step')}" if shown.busy.reached else ""
-        return fit(
-            [("class:busy", f"{turn} {shown.busy.what}: {shown.busy.seconds:.1f} s{steps}"), ("class:dim", "   Esc interrupts")], width
-        )
+        return fit([("class:busy", f"{turn} {shown.busy.what}: {shown.busy.seconds:.1f} s{steps}"), ("class:dim", f"   {hint}")], width)
     if shown.pager is not None:
         more = len(shown.pager.lines) - shown.top > 0
         return fit(

@@ -67,11 +67,15 @@ class Pager:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """What is under way: for so many seconds; `reached` is how many steps its replay has come to."""
+    """What is under way: for so many seconds; `reached` is how many steps its replay has come to.
+
+    `ending`: it was interrupted, and goes on until the handler's own code lets it end.
+    """
 
     what: str
     seconds: float
     reached: int
+    ending: bool = False
 
 
 @dataclass(slots=True)

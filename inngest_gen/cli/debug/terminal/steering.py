@@ -95,6 +95,7 @@ class Steering:
         self._strays = strays
         self._errand: Errand | None = None
         self._waiting: deque[Errand] = deque()
+        self._ending: Errand | None = None
         self._lost = False
         self._opened: set[tuple[int, tuple[str, ...]]] = set()
         self._marks_of: object = None
@@ -147,6 +148,7 @@ class Steering:
         shown = self.shown
         if self._errand is not None and self.is_busy():
             self._waiting.clear()
+            self._ending = self._errand
             self._errands.cancel(self._errand)
         elif shown.zoomed:
             shown.zoomed = False
@@ -157,12 +159,16 @@ class Steering:
         """Say whether something is under way that was asked for."""
         return self._errand is not None and (not self._errand.quietly or bool(self._waiting))
 
+    def is_ending(self) -> bool:
+        """Say whether what is under way was interrupted already."""
+        return self._errand is not None and self._ending is self._errand
+
     def tick(self) -> None:
         """Note how long what is under way has been so, for those who draw it."""
         errand = self._waiting[0] if self._waiting else self._errand
         seconds = 0.0 if errand is None else time.monotonic() - errand.began
-        if errand is not None and self.is_busy() and seconds > _SOON_S:
-            self.shown.busy = Busy(errand.what, seconds, self._session.reached)
+        if errand is not None and seconds > _SOON_S and (self.is_busy() or self.is_ending()):
+            self.shown.busy = Busy(errand.what, seconds, self._session.reached, self.is_ending())
         else:
             self.shown.busy = None
 

@@ -193,7 +193,7 @@ class Window:
             with self._guarded():
                 if self.steering.shown.prompt is not None:
                     self._abandoned()
-                elif self.steering.is_busy():
+                elif self.steering.is_busy() and not self.steering.is_ending():
                     self.steering.interrupt()
                 else:
                     self._leave(INTERRUPTED)

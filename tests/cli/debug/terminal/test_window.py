@@ -126,17 +126,18 @@ def test_a_crash_of_a_key_does_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
         assert pane.written().count(LEAVE) == 1
 
 
-def test_a_handler_that_does_not_come_back_can_be_left(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("keys", "status"), [("ffq", 0), ("f\x03\x03", 130)])
+def test_a_handler_that_does_not_come_back_can_be_left(loop: str, keys: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = rig.recorded("long", 10)
     free = threading.Event()
     monkeypatch.setattr(rig, "SLOW", lambda: free.wait(rig.PATIENCE_S))
     monkeypatch.setattr("inngest_gen.cli.debug.terminal.window._PATIENCE_S", 0.05)
     try:
         with opened(loop, recording) as pane:
-            pane.type("ffq")
+            pane.type(keys)
             with pytest.raises(HandlerHangs) as left:
                 pane.run()
-            assert left.value.status == 0
+            assert left.value.status == status
             assert pane.written().count(LEAVE) == 1
             free.set()
     finally:
