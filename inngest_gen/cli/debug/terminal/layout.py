@@ -167,7 +167,7 @@ def _hanging(text: str) -> int:
 def _last(shown: Shown, width: int) -> Line:
     if shown.busy is not None:
         turn = _SPINNER[int(shown.busy.seconds * 8) % len(_SPINNER)]
-        hint = "interrupted: waits for the handler's own code; q leaves" if shown.busy.ending else "Esc interrupts"
+        hint = "interrupted; q leaves: the handler is busy" if shown.busy.ending else "Esc interrupts"
         steps = f", {wording.plural(shown.busy.reached, 'step')}" if shown.busy.reached else ""
         return fit([("class:busy", f"{turn} {shown.busy.what}: {shown.busy.seconds:.1f} s{steps}"), ("class:dim", f"   {hint}")], width)
     if shown.pager is not None:

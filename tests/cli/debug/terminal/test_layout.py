@@ -103,7 +103,7 @@ def test_the_last_line_says_what_is_under_way() -> None:
 def test_the_last_line_says_what_an_interrupted_move_waits_for() -> None:
     with desk("asyncio") as view:
         view.shown.busy = Busy("finish", 3.25, 0, ending=True)
-        assert view.screen().splitlines()[-1].endswith("finish: 3.2 s   interrupted: waits for the handler's own code; q leaves")
+        assert view.screen().splitlines()[-1].endswith("finish: 3.2 s   interrupted; q leaves: the handler is busy")
 
 
 def test_a_long_message_is_cut_and_the_log_has_it() -> None:
