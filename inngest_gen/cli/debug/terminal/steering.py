@@ -99,6 +99,7 @@ class Steering:
         self._lost = False
         self._opened: set[tuple[int, tuple[str, ...]]] = set()
         self._marks_of: object = None
+        self._code_of: object = None
         self._named: int | None = None
         self._arrive()
         self._idle()
@@ -283,7 +284,8 @@ class Steering:
         shown.message, shown.failed = (), False
         shown.stop = session.stop
         shown.told = shown.stop.to_json()
-        shown.code = session.code
+        if self._code_of is not session.function:  # it takes some milliseconds, and changes on reload alone
+            self._code_of, shown.code = session.function, session.code
         shown.histories = len(session.histories)
         shown.outcome = session.history.outcome
         shown.failures = {step.hash: sum(one.error is not None for one in step.attempts) for step in session.recording.steps}
