@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import inngest_gen as ig
-from inngest_gen.debugger.dap import arguments
+from inngest_gen.debugger.dap import arguments, conversation
+from inngest_gen.debugger.dap import stage as stage_module
 from inngest_gen.debugger.dap.framing import encode
 from inngest_gen.debugger.dap.refused import Refused
 from inngest_gen.debugger.dap.requests import REQUESTS
@@ -161,7 +162,8 @@ async def test_a_handler_that_awaits_for_ever_is_paused() -> None:
     assert client.ended is False
 
 
-async def test_code_that_does_not_come_back_is_told_with_its_line() -> None:
+async def test_code_that_does_not_come_back_is_told_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_module, "_GRACE_S", 0.2)
     go_on = False
 
     spins_now = threading.Event()
@@ -191,12 +193,14 @@ async def test_code_that_does_not_come_back_is_told_with_its_line() -> None:
         await client.ask("disconnect")
 
 
-async def test_an_evaluation_that_does_not_come_back_is_given_up_with_the_session_where_it_was() -> None:
+async def test_an_evaluation_that_takes_too_long_is_given_up_with_the_session_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(stage_module, "_GRACE_S", 60)
     async with talking() as client:
         await client.launched()
         await client.begin()
         await client.go("next")
-        evaluating = await client.send("evaluate", expression="__import__('time').sleep(2.5)", context="repl")
+        evaluating = await client.send("evaluate", expression="__import__('time').sleep(1)", context="repl")
         pausing = await client.send("pause", threadId=1)
         assert (await client.answer(evaluating))["message"] == "cancelled: it took too long, and something urgent came"
         await client.answer(pausing)
