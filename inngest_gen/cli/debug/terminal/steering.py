@@ -16,11 +16,12 @@ from anyio.from_thread import BlockingPortal
 
 from inngest_gen.cli import wording
 from inngest_gen.cli.debug import telling
-from inngest_gen.cli.debug.terminal import keys, looking, prompts
+from inngest_gen.cli.debug.terminal import keys, looking, pointing, prompts
 from inngest_gen.cli.debug.terminal.colouring import coloured
 from inngest_gen.cli.debug.terminal.errands import Errand, Errands
+from inngest_gen.cli.debug.terminal.panes import pane
 from inngest_gen.cli.debug.terminal.rows import rows
-from inngest_gen.cli.debug.terminal.shown import PANES, Busy, Pager, Shown
+from inngest_gen.cli.debug.terminal.shown import Busy, Pager, Shown
 from inngest_gen.debugger import source
 from inngest_gen.debugger.commands import perform
 from inngest_gen.debugger.session import Session
@@ -66,7 +67,6 @@ _OWN: Final = [
 """Commands by words that are the view's own."""
 _SHOWN: Final = 3
 """Answers of more lines than this get the whole screen."""
-_PAGE: Final = 10
 
 
 class Steering:
@@ -110,7 +110,8 @@ class Steering:
         """Do what a key is for."""
         shown = self.shown
         if shown.pager is not None:
-            self._turn(action)
+            if not pointing.turn(shown, action):
+                self.press(action)
             return
         shown.message, shown.failed = (), False
         if action in _REQUESTS:
@@ -132,9 +133,9 @@ class Steering:
             case "outer" | "inner":
                 self._choose(shown.chosen + (1 if action == "outer" else -1))
             case "next_pane" | "previous_pane":
-                self._focus(1 if action == "next_pane" else -1)
+                pointing.focus(shown, 1 if action == "next_pane" else -1)
             case "up" | "down" | "page_up" | "page_down":
-                self._move(action)
+                pointing.move(shown, action)
             case "zoom":
                 shown.zoomed = not shown.zoomed
             case "enter":
@@ -293,7 +294,7 @@ class Steering:
         shown.stations = looking.stations(shown.stop)
         shown.chosen = 0
         if shown.focus != "source":
-            shown.focus = shown.focus if shown.focus in self._visible() else "source"
+            shown.focus = shown.focus if shown.focus in pointing.visible(shown) else "source"
         shown.cursor = None
         if shown.stop.at is not None:
             shown.place = shown.stop.at.file, shown.stop.at.line
@@ -316,29 +317,9 @@ class Steering:
 
     # Panes.
 
-    def _visible(self) -> list[Any]:
-        from inngest_gen.cli.debug.terminal.panes import is_there
-
-        return [name for name in PANES if is_there(name, self.shown)]
-
-    def _focus(self, by: int) -> None:
-        names = self._visible()
-        place = names.index(self.shown.focus) if self.shown.focus in names else 0
-        self.shown.focus, self.shown.cursor = names[(place + by) % len(names)], None
-
-    def _move(self, action: str) -> None:
-        from inngest_gen.cli.debug.terminal.panes import pane
-
-        by = {"up": -1, "down": 1, "page_up": -_PAGE, "page_down": _PAGE}[action]
-        shown = self.shown
-        here = pane(shown.focus, shown)
-        shown.cursor = max(0, min((here.cursor or 0) + by, here.count - 1))
-
     def _enter(self) -> None:
         shown = self.shown
         if shown.focus == "timeline" and shown.marks:
-            from inngest_gen.cli.debug.terminal.panes import pane
-
             number = shown.marks[pane("timeline", shown).cursor or 0].number
             self._ask({"command": "goto", "number": number}, "goto", str(number))
         elif shown.focus == "locals" and shown.rows:
@@ -397,19 +378,6 @@ class Steering:
 
     def _page(self, title: str, lines: list[str], *, has_topics: bool = False) -> None:
         self.shown.pager, self.shown.top = Pager(title, tuple(lines), has_topics), 0
-
-    def _turn(self, action: str) -> None:
-        """Move in the pager."""
-        shown = self.shown
-        by = {"up": -1, "down": 1, "page_up": -_PAGE, "page_down": _PAGE}.get(action)
-        if by is None:
-            if action not in {"zoom", "next_pane", "previous_pane"}:
-                shown.pager = None
-                if action not in {"escape", "quit", "enter", "help"}:
-                    self.press(action)
-            return
-        count = 0 if shown.pager is None else len(shown.pager.lines)
-        shown.top = max(0, min(shown.top + by, count - _PAGE))
 
     def _source(self, file: str) -> list[Any]:
         return coloured(source.text(file))
