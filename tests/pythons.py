@@ -1,7 +1,8 @@
 """Runs tests on every CPython 3.11 or newer that this machine offers: `python -m tests.pythons tests/driver`.
 
 Looks on the PATH and among pyenv's versions, takes one interpreter for each minor version, and makes `.venv-3.N` for it.
-Runs with `-X dev`: unawaited coroutines, unclosed files and slow callbacks are reported, and warnings are errors.
+Runs in development mode (`-X dev`, by its variable, which reaches the workers too): unawaited coroutines, unclosed files and slow callbacks are
+reported, and warnings are errors.
 """
 
 import os
@@ -59,8 +60,8 @@ def main(tests: list[str]) -> int:
         python = interpreter if version == OWN else prepare(interpreter, ROOT / f".venv-{name}")
         print(f"-- Python {name}", flush=True)
         # No cache: several Pythons would share it.
-        command: list[str | Path] = [python, "-X", "dev", "-m", "pytest", "-p", "no:cacheprovider", *tests]
-        failed += subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+        command: list[str | Path] = [python, "-m", "pytest", "-n", "auto", "-p", "no:cacheprovider", *tests]
+        failed += subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"PYTHONDEVMODE": "1"}).returncode != 0
     return failed
 
 
