@@ -1,6 +1,6 @@
 """Durations and moments as users write them: "1h30m", 90, timedelta(days=2); aware datetimes and RFC 3339 strings.
 
-Promises: what is accepted is exact to the millisecond, finite and not negative; every refusal says what is allowed.
+Promises: what is accepted is exact to the millisecond, not negative and at most 1,000 years; every refusal says what is allowed.
 Refuses: to guess, whether a unit for a bare number in a string or a timezone for a naive datetime.
 """
 
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-__all__ = ["Duration", "moment", "seconds", "wire"]
+__all__ = ["Duration", "moment", "seconds", "utc", "wire"]
 
 Duration: TypeAlias = str | int | float | timedelta
 """A length of time: a string such as "1h30m", a number of seconds, or a timedelta."""
 
+_LONGEST_S: Final = 1000 * 365.25 * 86_400  # beyond the year 9999 no datetime can say when it ends
+_FIRST_S: Final = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_S: Final = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 _UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}  # in milliseconds, longest first
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 _PART: Final = re.compile(rf"({_NUMBER}) ?(ms|[wdhms])")
@@ -28,7 +31,8 @@ def seconds(value: Duration) -> float:
 
     A string holds numbers with units (w d h m s ms), each unit once: "1h30m", "2d 12h", "500ms", "1.5h".
 
-    Raises ValueError for text that is no duration and for what is negative or not finite, TypeError for any other type.
+    Raises ValueError for text that is no duration and for what is negative, not finite or longer than 1,000 years, TypeError for any other
+    type.
     """
     given: object = value  # callers are not always type-checked
     if isinstance(given, str):
@@ -46,6 +50,8 @@ def seconds(value: Duration) -> float:
         raise ValueError(f"the duration {value!r} is not finite; {_ALLOWED}")
     if length < 0:
         raise ValueError(f"the duration {value!r} is negative; a duration is 0 or longer")
+    if length > _LONGEST_S:
+        raise ValueError(f"a duration of {length:g} seconds is too long; the longest is 1,000 years")
     return length
 
 
@@ -93,6 +99,11 @@ def moment(when: datetime | str) -> float:
             'as in datetime.now(timezone.utc) or "2026-01-31T09:00:00Z"'
         )
     return parsed.timestamp()
+
+
+def utc(at: float) -> datetime:
+    """Give a moment in seconds since the epoch as an aware datetime; what lies before the year 1 or after 9999 is the first or last moment."""
+    return datetime.fromtimestamp(min(max(at, _FIRST_S), _LAST_S), UTC)
 
 
 def wire(seconds: float) -> str:

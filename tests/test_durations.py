@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inngest_gen.durations import moment, seconds, wire
+from inngest_gen.durations import moment, seconds, utc, wire
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,13 @@ def test_an_int_beyond_all_floats_is_refused_without_being_printed() -> None:
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("value", [1e18, "400000d", timedelta.max, 31_557_600_001])
+def test_a_duration_is_at_most_1000_years(value: Any) -> None:
+    assert seconds("365250d") == 31_557_600_000
+    with pytest.raises(ValueError, match="too long; the longest is 1,000 years"):
+        seconds(value)
+
+
 @pytest.mark.parametrize("value", [-1, -0.001, timedelta(seconds=-1)])
 def test_a_duration_is_not_negative(value: Any) -> None:
     with pytest.raises(ValueError, match="is negative"):
@@ -97,6 +104,16 @@ def test_other_types_are_refused_by_name(value: Any) -> None:
 )
 def test_a_moment_is_an_aware_datetime_or_rfc_3339(when: Any) -> None:
     assert moment(when) == 1_769_850_000.0
+
+
+@pytest.mark.parametrize("when", [0.0, 1_769_850_000.25, -62_135_596_800.0, 253_402_300_799.0])
+def test_epoch_seconds_are_a_datetime_of_the_same_moment(when: float) -> None:
+    assert (utc(when).timestamp(), utc(when).tzinfo) == (when, UTC)
+
+
+def test_what_no_datetime_can_hold_is_the_last_or_the_first_moment() -> None:
+    assert utc(1e18).year == 9999
+    assert utc(-1e18) == datetime.min.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("when", [datetime(2026, 1, 31), "2026-01-31T09:00:00", "2026-01-31"])  # noqa: DTZ001 - naive on purpose

@@ -129,8 +129,9 @@ class _Session:
                 if self._supervised:
                     tasks.start_soon(_stop_without_supervisor, stop)
                 printer = _Printer()
+                unfinished = _unfinished(self._db)  # before: what the engine takes up may have ended by the time that it is up
                 async with Engine(self._db, apps=[self._app], grace=_GRACE_S, watch=stop.while_read(printer.watch)) as engine:
-                    for line in self._greeting(await _unfinished(engine)):
+                    for line in self._greeting(unfinished):
                         click.echo(line)
                     printer.greeted()
                     await self._serve(engine, stop)
@@ -216,8 +217,16 @@ class _Printer:
             click.echo(text)
 
 
-async def _unfinished(engine: Engine) -> str:
-    count = sum([len(await engine.runs(status, limit=100)) for status in ("running", "queued")])
+def _unfinished(db: pathlib.Path) -> str:
+    from inngest_gen.engine.store.reader import Reader
+
+    if not db.exists() or db.stat().st_size == 0:
+        return "0"
+    reader = Reader(db)
+    try:
+        count = sum(len(reader.runs(status, limit=100)) for status in ("running", "queued"))
+    finally:
+        reader.close()
     return str(count) if count < 100 else "100 or more"
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inngest_gen.calls.failure import Failure
+from inngest_gen.durations import utc
 from inngest_gen.engine.progress import Progress
 from inngest_gen.engine.run import Run
 from inngest_gen.errors import StepError
@@ -80,7 +81,7 @@ def of_progress(progress: Progress) -> dict[str, Any]:
         if value is None or (field.name == "path" and not value):
             continue
         if field.name in {"at", "due"}:
-            value = _time(datetime.fromtimestamp(value, UTC))
+            value = _time(utc(value))
         elif field.name == "error":
             value = _error(value)
         document[field.name] = value

@@ -88,7 +88,7 @@ def run(
         clock = VirtualClock(clock.now(), jumps=True)
     shown = view.choose(clock.now, as_json=as_json, stdout=stdout)
     shown.board.awaited |= awaited
-    ours = [one for one in earlier if any(one.function_id == function.slug for function in app.functions.values())]
+    ours = _of(app, earlier)
     if ours:
         shown.say(f"inngest-gen: {db} has unfinished runs ({_count(ours)}): they go on as well while this one is on its way")
     return anyio.run(_session, app, event, db, clock, timeout, shown, target, backend=loop)
@@ -128,8 +128,10 @@ async def _session(app: App, event: Event, db: pathlib.Path, clock: Clock, timeo
         raise BrokenPipeError
     if runs is None:
         left = sum(not one.earlier and one.ended is None for one in shown.board.runs.values())
+        there = len(_of(app, _before(db, None)[1]))  # the engine has closed: those of the board and those that came before
+        before = f", {there - left} of them from before" if there > left else ""
         on = f"with `inngest-gen dev {target}` or the next `inngest-gen run`, on {db}"
-        what = f"{wording.plural(left, 'run')} unfinished, to go on {on}" if left else "no run is unfinished"
+        what = f"{wording.plural(max(left, there), 'run')} unfinished{before}, to go on {on}" if left or there else "no run is unfinished"
         if late:
             raise Refusal(f"not done after {timeout:g} s: {what}", code=RUN_FAILED)
         raise Refusal(f"stopped: {what}", code=TERMINATED if stop.signal == signal.SIGTERM else INTERRUPTED)
@@ -166,6 +168,11 @@ def _before(db: pathlib.Path, event_id: str | None) -> tuple[set[str], list[Run]
         return own, [run for status in ("running", "queued") for run in reader.runs(status, limit=_MANY) if run.id not in own]
     finally:
         reader.close()
+
+
+def _of(app: App, runs: list[Run]) -> list[Run]:
+    slugs = {function.slug for function in app.functions.values()}
+    return [run for run in runs if run.function_id in slugs]
 
 
 def _count(runs: list[Run]) -> str:

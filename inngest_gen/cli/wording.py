@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
+
+from inngest_gen.durations import utc
 
 SIGNS: Final = {
     "queued": "○",
@@ -102,11 +104,15 @@ def moment(when: datetime | float) -> str:
 
 def moment_and_zone(when: datetime) -> str:
     """Write a moment with its date and the name of the local zone."""
-    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return _local(when.timestamp()).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _local(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC).astimezone()
+    when = utc(at)
+    try:
+        return when.astimezone()
+    except (OverflowError, OSError, ValueError):  # the last or the first day there is, in a zone where it is over or not yet there
+        return when
 
 
 def short(run_id: str) -> str:

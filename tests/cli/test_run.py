@@ -174,6 +174,14 @@ def test_earlier_runs_go_on_and_are_told_in_one_line(cli: Cli, loop: str, read: 
     assert "orders-placed" not in result.out
 
 
+def test_what_is_left_unfinished_counts_the_earlier_runs_too(cli: Cli, loop: str, read: Read) -> None:
+    cli("run", ORDERS, "order/placed", ORDER, "--timeout", "0.2", "--loop", loop)
+    result = cli("run", ORDERS, "approval/asked", '{"id": 7}', "--timeout", "0.2", "--loop", loop)
+    assert result.code == 1
+    assert "not done after 0.2 s: 2 runs unfinished, 1 of them from before, to go on with" in result.err
+    assert [run.status for run in read().runs()] == ["running", "running"]
+
+
 def test_fast_forward_does_not_touch_earlier_runs(cli: Cli, read: Read) -> None:
     cli("run", ORDERS, "order/placed", ORDER, "--timeout", "0.2")
     result = cli("run", ORDERS, "order/lost", "--fast-forward")

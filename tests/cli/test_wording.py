@@ -1,5 +1,6 @@
 """How times, values and foreign text are written."""
 
+import time
 from datetime import UTC, datetime
 
 import orjson
@@ -21,6 +22,19 @@ from tests.cli.happenings import is_harmless
 )  # fmt: skip
 def test_lengths(seconds: float, text: str) -> None:
     assert wording.length(seconds) == text
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_moment_that_no_datetime_holds_is_written_all_the_same(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert wording.moment(1e18).startswith("9999-12-31 ")
+        assert wording.moment_and_zone(datetime.max.replace(tzinfo=UTC)).startswith("9999-12-31 ")
+        assert wording.moment(-1e18).startswith("1-01-01 ") or wording.moment(-1e18).startswith("0001-01-01 ")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(-1, "0 s"), (59.9, "59 s"), (60, "1 min"), (7199, "1 h"), (90_000, "1 d")])

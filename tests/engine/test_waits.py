@@ -49,6 +49,26 @@ class TestSleep:
         assert (await run_one(path, sleeper(datetime(1999, 1, 1, tzinfo=UTC)), clock=clock)).output == "awake"
         assert clock.now() == START
 
+    async def test_a_sleep_of_more_than_1000_years_is_an_error_in_the_handler(self, path: pathlib.Path) -> None:
+        app = ig.App("shop")
+
+        @app.function("f", trigger="go", retries=0)
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.step.sleep("for ever", 1e18)
+
+        assert outcome(await run_one(path, app)) == (
+            "ValueError",
+            "a duration of 1e+18 seconds is too long; the longest is 1,000 years",
+        )
+
+    async def test_runs_that_end_after_the_year_9999_can_be_looked_at(self, path: pathlib.Path) -> None:
+        millennia = ["365250d"] * 8
+        async with engine(path, sleeper(*millennia)) as its_engine:
+            [one] = await its_engine.run(ig.Event("go"), timeout=30)
+            assert one.output == "awake"
+            assert [(found.id, found.ended.year) for found in await its_engine.runs() if found.ended] == [(one.id, 9999)]
+            await its_engine.recording(one.id)
+
     async def test_a_naive_moment_is_an_error_in_the_handler(self, path: pathlib.Path) -> None:
         app = ig.App("shop")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pathlib
 import sqlite3
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Self
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
+from inngest_gen.durations import utc
 from inngest_gen.engine.run import AttemptRecord, DeferRecord, Note, Run, StepRecord
 from inngest_gen.engine.store.database import connect_to_read, in_plain_words
 from inngest_gen.engine.store.recorder import declared, record
@@ -176,7 +177,7 @@ class Reader:
             defers=self._defers(number) if has_defers else (),
             notes=notes,
             parent_run_id=parent_id,
-            created=_time(created),
+            created=utc(created),
             started=_maybe_time(started),
             ended=_maybe_time(ended),
         )
@@ -198,9 +199,9 @@ class Reader:
                 step.take(kind, at, info, data)
             elif kind == "handler":
                 error = _error(data)
-                notes.append(Note(kind=kind, at=_time(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {error}"))
+                notes.append(Note(kind=kind, at=utc(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {error}"))
             elif kind in {"note", "blocked", "cancel", "retry"}:
-                notes.append(Note(kind=kind, at=_time(at), text=str(info.get("text", ""))))
+                notes.append(Note(kind=kind, at=utc(at), text=str(info.get("text", ""))))
         waiting: dict[str, float | None] = {}
         if has_ended:
             for step in found.values():
@@ -277,7 +278,7 @@ class _Step:
             at=info.get("at"),
             status="waiting" if self.status == "running" and hash in waiting else self.status,
             attempts=tuple(
-                AttemptRecord(number=number, at=_time(at), error=_error(error) or StepError("Error", ""), retry_at=_maybe_time(retry_at))
+                AttemptRecord(number=number, at=utc(at), error=_error(error) or StepError("Error", ""), retry_at=_maybe_time(retry_at))
                 for number, at, error, retry_at in self.attempts
             )
             if self.attempts
@@ -294,9 +295,5 @@ def _error(data: bytes | None) -> StepError | None:
     return None if data is None else Failure.from_json(jsonvalue.decode(data)).error()
 
 
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _maybe_time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _time(seconds)
+    return None if seconds is None else utc(seconds)

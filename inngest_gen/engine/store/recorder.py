@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
+from inngest_gen.durations import utc
 from inngest_gen.engine.rules import received
 from inngest_gen.engine.store.tables import FUNCTION
 from inngest_gen.event import Event
@@ -59,10 +60,10 @@ class _Log:
             self.makers[info["id"]] = info.get("step")
         elif kind == "handler":
             self.notes.append(
-                RecordedNote(kind=kind, at=_time(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {_error(data)}")
+                RecordedNote(kind=kind, at=utc(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {_error(data)}")
             )
         elif kind in _NOTES:
-            self.notes.append(RecordedNote(kind=kind, at=_time(at), text=str(info.get("text", ""))))
+            self.notes.append(RecordedNote(kind=kind, at=utc(at), text=str(info.get("text", ""))))
 
     def _of_step(self, step: _Found, at: float, kind: str, info: dict[str, Any], data: bytes | None) -> None:
         match kind:
@@ -71,7 +72,7 @@ class _Log:
             case "attempt":
                 number = info.get("attempt", len(step.attempts))
                 error = _error(data) or Failure(name="Error", message="")
-                step.attempts.append(RecordedAttempt(number=number, at=_time(at), error=error, retry_at=_maybe(info.get("retry_at"))))
+                step.attempts.append(RecordedAttempt(number=number, at=utc(at), error=error, retry_at=_maybe(info.get("retry_at"))))
             case "result" | "error":
                 self._rank += 1
                 step.rank = self._rank
@@ -135,7 +136,7 @@ def record(connection: sqlite3.Connection, row: sqlite3.Row) -> Recording:
         notes=tuple(log.notes),
         output=row["output"],
         error=_error(row["error"]),
-        created=_time(row["created"]),
+        created=utc(row["created"]),
         started=_maybe(row["started"]),
         ended=_maybe(row["ended"]),
         made_by="inngest_gen's embedded engine",
@@ -187,9 +188,5 @@ def _error(data: bytes | None) -> Failure | None:
     return None if data is None else Failure.from_json(jsonvalue.decode(data))
 
 
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _maybe(seconds: float | None) -> datetime | None:
-    return None if seconds is None else _time(seconds)
+    return None if seconds is None else utc(seconds)
