@@ -106,6 +106,8 @@ class MemoryEngine:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._at: list[tuple[float, int, Event]] = []
         self._leaving: list[Handled] = []
+        self._holder: Handled | None = None
+        """The run that moved last, where it holds something of `ctx.using`."""
         self._wanted: list[Event] = [event for event in events if isinstance(event, Event)]
         self._counted = 0
         self._happened = 0
@@ -339,9 +341,7 @@ class MemoryEngine:
     async def _next(self, limit: float | None) -> bool:
         await self._let_leave()
         if self._drives:
-            handled = self._drives.popleft()
-            self._patience.begin(f"the handler of {handled.name} is still in an await of its own, between its steps")
-            await handled.drive()
+            await self._drive(self._drives.popleft())
             return True
         if self._send_wanted():
             return True
@@ -350,7 +350,14 @@ class MemoryEngine:
         if self._bodies:
             picked = self.director.pick(len(self._bodies) + may_pass)
             if picked < len(self._bodies):
-                handled, op = self._bodies.pop(picked)
+                handled, op = self._bodies[picked]
+                await self._make_room(handled)
+                if handled.aside:
+                    await self._drive(handled)
+                at = [place for place, (one, other) in enumerate(self._bodies) if one is handled and other.hash == op.hash]
+                if not at:
+                    return True
+                handled, op = self._bodies.pop(at[0])
                 self._patience.begin(
                     f"the body of {describe(op.step)} has not come back; bodies run one after the other in a test, so none may wait for another"
                 )
@@ -360,6 +367,24 @@ class MemoryEngine:
             return False
         self._pass(due)
         return True
+
+    async def _drive(self, handled: Handled) -> None:
+        await self._make_room(handled)
+        self._patience.begin(f"the handler of {handled.name} is still in an await of its own, between its steps")
+        try:
+            await handled.drive()
+        finally:
+            self._holder = handled if handled.holds else None
+
+    async def _make_room(self, handled: Handled) -> None:
+        """Let the run that moved last close what it holds, if another one moves now: all runs of a test share its task and its cancel scopes."""
+        holder = self._holder
+        if holder is None or holder is handled:
+            return
+        self._holder = None
+        if holder.holds:
+            self._patience.begin(f"what {holder.name} has entered with ctx.using is still being closed")
+            await holder.step_aside()
 
     def _next_due(self) -> float | None:
         first = self.store.tables.first_due()
@@ -422,7 +447,7 @@ class MemoryEngine:
                     self._take_up(run)
                 case Resolved(run, hash, memo):
                     handled = self._live.get(run)
-                    if handled is not None and handled.execution is not None:
+                    if handled is not None and (handled.execution is not None or handled.aside):
                         handled.deliver(hash, memo)
                         if self.director.duplicates("the end of a wait"):
                             handled.deliver(hash, memo)
@@ -451,6 +476,10 @@ class MemoryEngine:
     def has_body(self, handled: Handled, op: Op) -> None:
         """Note that a step's body is to be run."""
         self._bodies.append((handled, op))
+
+    def renew_body(self, handled: Handled, op: Op) -> None:
+        """Note that a step was made anew, whose body is to be run or under way."""
+        self._bodies = [(one, op if one is handled and old.hash == op.hash else old) for one, old in self._bodies]
 
     def drop_body(self, handled: Handled, hash: str) -> None:
         """Note that a step's body need not be run any more."""

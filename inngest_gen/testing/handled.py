@@ -65,6 +65,10 @@ class Handled:
         """The handler's attempt that was begun with."""
         self._results = 0
         """How many results the handler has been given."""
+        self._left: list[Op] = []
+        """The steps that were under way when it stepped aside."""
+        self.aside: bool = False
+        """Whether it has stepped aside for another run: its handler comes back when something is to happen to it."""
         self.over: bool = False
         self.suspended: bool = False
 
@@ -87,7 +91,12 @@ class Handled:
 
     def under_way(self) -> list[Op]:
         """List the steps that have been asked for and have no result."""
-        return [] if self._execution is None else [leaf.op for leaf in self._execution.pending.values()]
+        return list(self._left) if self._execution is None else [leaf.op for leaf in self._execution.pending.values()]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the handler holds what `ctx.using` has entered, which is open in the test's own task."""
+        return self._execution is not None and self._execution.must_close
 
     def deliver(self, hash: str, memo: Memo | None) -> None:
         """Bring the result of a waiting step, or (`memo` None) say that its next attempt is due."""
@@ -145,9 +154,25 @@ class Handled:
 
             self._prelude.append(change)
 
+    async def step_aside(self) -> None:
+        """Close what `ctx.using` has entered, so that another run may move: a task can have only one thing after the other open, not crosswise.
+
+        The handler is rebuilt from the record when something is to happen to it, as in another process; bodies that are under way stay so.
+        """
+        execution = self._execution
+        assert execution is not None
+        self._left = self.under_way()
+        self._execution = None
+        self._lazy += execution.drain()
+        self.aside = True
+        await execution.let_go()
+
     async def let_go(self) -> None:
         """Forget the handler: the run has ended, or its process has."""
         execution, self._execution = self._execution, None
+        if self.aside:
+            self._log_unsent(self._lazy)
+        self.aside = False
         self._engine.forget(self)
         if execution is not None:
             self._log_unsent([*self._lazy, *execution.drain()])
@@ -162,6 +187,11 @@ class Handled:
             engine.forget(self)
             return False
         self._record = record
+        if self.aside:
+            self.aside = False
+            self._left.clear()
+            self._lazy.clear()  # a replay makes again what has not been sent
+            self._mail = [one for one in self._mail if one[1] is None]  # the record has the results
         function = engine.functions.get(record.function)
         stand_in = engine.stand_ins.of_function(record.function, None if function is None else function.id)
         if stand_in is not MISSING and stand_in is not REAL and self.run not in engine.played:
@@ -298,6 +328,9 @@ class Handled:
     def _start(self, op: Op) -> None:
         engine = self._engine
         hash = op.hash
+        if hash in self._in_flight:  # since before it stepped aside
+            engine.renew_body(self, op)
+            return
         engine.asked_for(self, op)
         if hash in self._record.waiting:
             return
@@ -432,7 +465,7 @@ class Handled:
 
     def _came(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
         """Write down what an attempt came to."""
-        if self.over or self._execution is None:
+        if self.over or (self._execution is None and not self.aside):
             self._log_unsent(outcome.lazy)
         elif outcome.failure is None:
             self._settle_done(op, outcome, started, number)
@@ -471,7 +504,9 @@ class Handled:
         self._record.waiting.add(hash)
         self._in_flight.discard(hash)
         self._write(change, f"a failed attempt of {op.step.id!r}")
-        if not self._in_flight and self._execution is not None:
+        if self.aside:
+            self._engine.wants_drive(self)
+        elif not self._in_flight and self._execution is not None:
             self._suspend(self._execution)
 
     def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
