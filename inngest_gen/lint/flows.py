@@ -51,7 +51,8 @@ class Flows:
                 failure = module.function(name, code.outer or code)
                 if failure is not None:
                     self._handler(failure)
-        found = [code for code in functions if code not in self.handlers and code.is_async_generator and self._looks_like_a_flow(code)]
+        generators = [code for code in functions if code not in self.handlers and code.is_async_generator and not _is_manager(code)]
+        found = [code for code in generators if self._looks_like_a_flow(code)]
         self._reached([*self.handlers, *found])
         self._yields.clear()  # what was found while the roles were not all known
         self._sort(found)
@@ -166,7 +167,7 @@ class Flows:
         called = self.module.function(call.func, code)
         if called is None:
             return None
-        if called.is_async_generator and _is_yielded(call, code):
+        if called.is_async_generator and not _is_manager(called) and _is_yielded(call, code):
             self.flows.setdefault(called)
         if code.path(call.func) is None and _is_raced(call, code):
             self.raced.add(called)
@@ -320,6 +321,13 @@ def _failure_handlers(code: Code) -> Iterator[ast.expr]:
             yield from (keyword.value for keyword in decorator.keywords if keyword.arg == "on_failure")
 
 
+def _is_manager(code: Code) -> bool:
+    """Whether an async generator is a context manager by its decorator: its yield is no intent, and may be inside a scope (`ctx.using`)."""
+    outside = code.outer or code
+    decorators: list[ast.expr] = getattr(code.node, "decorator_list", [])
+    return any((outside.path(one) or ast.unparse(one)).endswith("asynccontextmanager") for one in decorators)
+
+
 def _is_yielded(call: ast.Call, code: Code) -> bool:
     """Whether a call's result is yielded, by itself, as a branch of a group, or through a name or a list that is."""
     for around in code.around(call):
@@ -327,6 +335,8 @@ def _is_yielded(call: ast.Call, code: Code) -> bool:
             return True
         if isinstance(around, ast.Call) and (code.path(around.func) or "").startswith("@ctx.group."):
             return True
+        if isinstance(around, ast.Call) and code.path(around.func) == "@ctx.using":
+            return False
         if isinstance(around, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
             targets = around.targets if isinstance(around, ast.Assign) else [around.target]
             names = {target.id for target in targets if isinstance(target, ast.Name)}

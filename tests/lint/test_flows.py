@@ -228,3 +228,37 @@ async def flow(c: C[int]) -> F:
     x = 2
 """
     assert codes(source) == ["IGN502", "IGN201", "IGN502"]
+
+
+def test_a_context_manager_for_ctx_using_is_no_flow() -> None:
+    source = """
+import contextlib
+from contextlib import asynccontextmanager
+import anyio
+import inngest_gen as ig
+
+app = ig.App("a")
+
+@asynccontextmanager
+async def room(name):
+    async with anyio.create_task_group():
+        yield name
+
+@contextlib.asynccontextmanager
+async def of_the_run(ctx: ig.Context):
+    with anyio.CancelScope():
+        yield ctx.data
+
+async def bare(name):
+    with open(name) as file:
+        yield file
+
+@app.function("f", trigger="go")
+async def f(ctx: ig.Context) -> ig.Flow:
+    one = yield ctx.using(room("x"))
+    two = yield ctx.using(of_the_run(ctx))
+    three = yield ctx.using(asynccontextmanager(bare)("x"))
+    four = yield ctx.using(bare("x"))
+    yield ctx.step.run("a", str, one, two, three, four)
+"""
+    assert codes(source) == []

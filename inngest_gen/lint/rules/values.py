@@ -129,16 +129,50 @@ def _local_changed(program: Program) -> Iterator[Hit]:
             written.update({name: declared for name in declared.names if _assigns(name, body) and name in flow.bindings})
         for name, node in written.items():
             for code, call in uses:
-                if code is flow and (reader := _read_after(name, call, flow)) is not None:
+                if code is flow and (reader := _read_after(name, call, flow) or _read_in_later_step(name, call, flow, program)) is not None:
                     yield _lost(node, name, reader)
                     break
     for code in flows.all():
         for call, kind in flows.intents(code):
             match call.args[1:2]:
                 case [ast.Attribute(value=ast.Name(id=name), attr=attr)] if kind == "run" and attr in MUTATORS:
-                    if _is_data(name, code, program) and (reader := _read_after(name, call, code)) is not None:
-                        yield _lost(call.args[1], name, reader)
+                    if _is_data(name, code, program):
+                        reader = _read_after(name, call, code) or _read_in_later_step(name, call, code, program)
+                        if reader is not None:
+                            yield _lost(call.args[1], name, reader)
     yield from _event_changed(program)
+
+
+def _read_in_later_step(name: str, place: ast.AST, flow: Code, program: Program) -> ast.Name | None:
+    """Find where the function of a later step reads a flow's name: it closes over what a replay has not filled.
+
+    One that fills it itself, or asks first what is in it (`get`, `in`), bears that.
+    """
+    statement = flow.statement(place)
+    if statement is None:
+        return None
+    for body, uses in program.flows.bodies.items():
+        if not _is_of(name, body, flow) or _assigns(name, body) or name in changed_in_place(body) or _asks_first(name, body):
+            continue
+        reads = body.names(name)
+        for code, call in uses:
+            if reads and code is flow and at(call) >= end(statement) and not _given_between(name, statement, call, flow):
+                return reads[0]
+    return None
+
+
+def _asks_first(name: str, body: Code) -> bool:
+    for node in body.names(name):
+        match body.parent[node]:
+            case ast.Attribute(attr="get" | "setdefault") | ast.Compare(ops=[ast.In() | ast.NotIn()]):
+                return True
+            case _:
+                pass
+    return False
+
+
+def _given_between(name: str, statement: ast.stmt, call: ast.Call, flow: Code) -> bool:
+    return any(not isinstance(node.ctx, ast.Load) and end(statement) <= at(node) < at(call) for node in flow.names(name))
 
 
 def _event_changed(program: Program) -> Iterator[Hit]:
@@ -282,6 +316,74 @@ def _collected_over(call: ast.Call, code: Code) -> set[str]:
     return names
 
 
+def _rebuilt(program: Program) -> Iterator[Hit]:
+    for body, uses in program.flows.bodies.items():
+        flow = body.outer
+        if flow is None or flow not in program.flows.flows or all(code is not flow for code, _ in uses):
+            continue
+        for name in sorted(_free(body)):
+            bound = flow.bindings.get(name, [])
+            if len(bound) == 1 and bound[0].kind == "assign" and (why := _differs(bound[0].value, flow)) is not None:
+                yield Hit(
+                    body.names(name)[0],
+                    f"the step's function closes over `{name}`, made in line {bound[0].node.lineno} from {why}: a replay makes it anew",
+                    "make it inside the step's function, or let a step of its own give it",
+                )
+
+
+def _differs(value: ast.expr | None, flow: Code) -> str | None:
+    """Say what in a value is another one in every replay and is named by no other rule."""
+    if value is None:
+        return None
+    for node in ast.walk(value):
+        if isinstance(node, (ast.Yield, ast.Await, ast.Lambda)):
+            return None
+    for node in ast.walk(value):
+        if isinstance(node, ast.Call) and flow.path(node.func) in {"builtins.id", "builtins.hash"}:
+            return f"`{ast.unparse(node)}`, which is another number in every process"
+        if isinstance(node, ast.Attribute) and flow.path(node) == "@ctx.attempt":
+            return "`ctx.attempt`, which is another number in the next attempt"
+    return None
+
+
+REBUILT_LOCAL = Rule(
+    code="IGN604",
+    name="rebuilt-local",
+    reason="The step's function closes over a variable that is another one in every replay.",
+    why="""
+    A replay runs the handler's code again, and a step that is tried again later sees what that made of the variable: another address or hash
+    in another process, another attempt of the handler. `ctx.attempt` read inside the step's function is the step's own. What is made from
+    the time, from randomness or from the environment is found where it is read (IGN101 to IGN104), what a step's function changes by IGN601
+    and IGN602.
+    """,
+    wrong="""
+    import inngest_gen as ig
+
+    app = ig.App("rebuilt-wrong")
+
+
+    @app.function("assign", trigger="user/created")
+    async def assign(ctx: ig.Context) -> ig.Flow:
+        shard = hash(ctx.data["user"]) % 8
+        yield ctx.step.run("store", lambda: print("into shard", shard))
+    """,
+    right="""
+    import zlib
+
+    import inngest_gen as ig
+
+    app = ig.App("rebuilt-right")
+
+
+    @app.function("assign", trigger="user/created")
+    async def assign(ctx: ig.Context) -> ig.Flow:
+        shard = zlib.crc32(ctx.data["user"].encode()) % 8
+        yield ctx.step.run("store", lambda: print("into shard", shard))
+    """,
+    check=_rebuilt,
+)
+
+
 def _free(body: Code) -> set[str]:
     """Give the names that a function reads and does not bind itself."""
     return {name.id for name in body.all(ast.Name) if isinstance(name.ctx, ast.Load) and name.id not in body.bindings}
@@ -320,4 +422,4 @@ LATE_BINDING = Rule(
     check=_late,
 )
 
-RULES = (ARGUMENT_CHANGED, LOCAL_CHANGED, LATE_BINDING)
+RULES = (ARGUMENT_CHANGED, LOCAL_CHANGED, LATE_BINDING, REBUILT_LOCAL)

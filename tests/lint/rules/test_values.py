@@ -83,6 +83,15 @@ class TestLocalChanged:
                 "seen = []\nfor n in range(3):\n    yield ctx.step.run('a', lambda: seen.append(n))\nyield ig.Done(len(seen))",
                 "seen.append(n)",
             ),
+            (
+                "seen = {}\ndef work():\n    seen['a'] = 1\nyield ctx.step.run('a', work)\nyield ctx.step.run('b', lambda: seen['a'])",
+                "seen['a']",
+            ),
+            ("seen = []\nyield ctx.step.run('a', seen.append, 1)\nyield ctx.step.run('b', lambda: len(seen))", "seen.append"),
+            (
+                "count = 0\ndef work():\n    nonlocal count\n    count += 1\nyield ctx.step.run('a', work)\nyield ctx.step.run('b', lambda: count)",
+                "nonlocal count",
+            ),
         ],
     )
     def test_a_local_that_a_step_changes_is_found(self, body: str, marked: str) -> None:
@@ -104,6 +113,12 @@ class TestLocalChanged:
             "client = yield ctx.using(Client())\nyield ctx.step.run('a', lambda: client.update(1))\nyield ctx.step.run('b', str, client)",
             "client = yield ctx.using(Client())\nyield ctx.step.run('a', client.update, 1)\nyield ctx.step.run('b', client.add, 2)",
             "client = Client()\nyield ctx.step.run('a', client.update, 1)\nyield ctx.step.run('b', client.add, 2)",
+            "seen = {}\ndef one():\n    seen['a'] = 1\ndef two():\n    return seen.get('a')\nyield ctx.step.run('a', one)\nyield ctx.step.run('b', two)",
+            "seen = {}\ndef one():\n    seen['a'] = 1\ndef two():\n    return 'a' in seen\nyield ctx.step.run('a', one)\nyield ctx.step.run('b', two)",
+            "seen = []\ndef work():\n    seen.append(1)\n    return len(seen)\nyield ctx.step.run('a', work)\nyield ctx.step.run('b', work)",
+            "seen = []\nyield ctx.step.run('a', lambda: len(seen))\nyield ctx.step.run('b', lambda: seen.append(1))",
+            "seen = []\nyield ctx.step.run('a', lambda: seen.append(1))\nseen = yield ctx.step.run('b', list)\nyield ctx.step.run('c', lambda: len(seen))",
+            "seen = []\nyield ctx.group.parallel(ctx.step.run('a', lambda: seen.append(1)), ctx.step.run('b', lambda: len(seen)))",
         ],
     )
     def test_what_a_replay_does_again_is_left_alone(self, body: str) -> None:
@@ -148,4 +163,35 @@ class TestLateBinding:
         ],
     )
     def test_one_that_is_read_in_its_turn_is_left_alone(self, body: str) -> None:
+        assert codes(handler(body)) == []
+
+
+class TestRebuiltLocal:
+    @pytest.mark.parametrize(
+        ("body", "marked"),
+        [
+            ("key = hash(ctx.data['a'])\nyield ctx.step.run('a', lambda: str(key))", "key"),
+            ("key = f'{id(ctx):x}'\ndef work():\n    return key\nyield ctx.step.run('a', work)", "key"),
+            ("number = ctx.attempt + 1\nyield ctx.step.run('a', lambda: number)", "number"),
+            ("number = ctx.attempt\nasync def work():\n    return number\nyield ctx.step.run('a', work)", "number"),
+        ],
+    )
+    def test_a_local_that_a_replay_makes_otherwise_is_found_where_a_step_reads_it(self, body: str, marked: str) -> None:
+        assert shown(handler(body), "IGN604") == [marked]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "key = ctx.data['a']\nyield ctx.step.run('a', lambda: str(key))",
+            "key = hash(ctx.data['a'])\nyield ctx.step.run('a', lambda: str(ctx.data))",
+            "yield ctx.step.run('a', lambda: hash(ctx.data['a']))",
+            "yield ctx.step.run('a', lambda: ctx.attempt)",
+            "key = yield ctx.step.run('key', lambda: hash(ctx.data['a']))\nyield ctx.step.run('a', lambda: key)",
+            "key = hash(ctx.data['a'])\ndef work():\n    key = 1\n    return key\nyield ctx.step.run('a', work)",
+            "key = hash(ctx.data['a'])\ndef work(key):\n    return key\nyield ctx.step.run('a', work, 1)",
+            "hash = str\nkey = hash(ctx.data['a'])\nyield ctx.step.run('a', lambda: key)",
+            "key = hash(1)\nkey = ctx.data['a']\nyield ctx.step.run('a', lambda: key)",
+        ],
+    )
+    def test_what_is_the_same_in_every_replay_is_left_alone(self, body: str) -> None:
         assert codes(handler(body)) == []
