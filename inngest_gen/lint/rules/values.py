@@ -326,7 +326,7 @@ def _rebuilt(program: Program) -> Iterator[Hit]:
             if len(bound) == 1 and bound[0].kind == "assign" and (why := _differs(bound[0].value, flow)) is not None:
                 yield Hit(
                     body.names(name)[0],
-                    f"the step's function closes over `{name}`, made in line {bound[0].node.lineno} from {why}: a replay makes it anew",
+                    f"the step's function closes over `{name}`, made in line {at(bound[0].node)[0]} from {why}: a replay makes it anew",
                     "make it inside the step's function, or let a step of its own give it",
                 )
 
