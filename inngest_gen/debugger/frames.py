@@ -17,7 +17,7 @@ from inngest_gen.driver.flow import FlowNode, flow_of
 from inngest_gen.driver.turn import Raised
 
 _PACKAGE: Final = f"{Path(__file__).parent.parent}/"
-_OWN_CODE: Final = (f"{_PACKAGE}driver/", f"{_PACKAGE}debugger/", f"{_PACKAGE}app/", f"{_PACKAGE}codecs.py")
+_DEMO: Final = f"{_PACKAGE}cli/demo/"
 _STACK: Final = 100
 """How many frames of a stack are looked at."""
 
@@ -105,11 +105,16 @@ def _of_error(error: BaseException) -> Iterator[LiveFrame]:
     found: list[tuple[FrameType, int]] = []
     link = error.__traceback__
     while link is not None:
-        if not link.tb_frame.f_code.co_filename.startswith(_OWN_CODE):
+        if not _is_own_code(link.tb_frame.f_code.co_filename):
             found.append((link.tb_frame, link.tb_lineno))
         link = link.tb_next
     for place, (frame, line) in enumerate(reversed(found[-_STACK:]), 1):
         yield LiveFrame(-place, frame.f_code.co_qualname, "", frame, line)
+
+
+def _is_own_code(file: str) -> bool:
+    """Say whether a file is this package's, whose frames tell a user nothing; the demo's shop is such code as users write."""
+    return file.startswith(_PACKAGE) and not file.startswith(_DEMO)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import LazyOp, PriorDefers
 from inngest_gen.calls.memo import Memo
-from inngest_gen.debugger.stop import Recorded
+from inngest_gen.debugger.stop import Missing, Recorded
 from inngest_gen.debugger.variables import text
 from inngest_gen.driver.turn import Planned
 from inngest_gen.recording.recording import RecordedStep, Recording
@@ -96,6 +96,13 @@ class History:
             started=None if step is None else _time(step.started),
             ended=None if step is None else _time(step.ended),
         )
+
+    def missing(self, hash: str, *, at_frontier: bool) -> Missing:
+        """Say why a step has no outcome. That the run did without it holds for the recorded history: an edited one may need it."""
+        step = self.steps.get(hash)
+        if step is not None and step.status == "abandoned" and not self.edited:
+            return "abandoned"
+        return "frontier" if at_frontier else "later"
 
     def data(self, hash: str) -> bytes | None:
         """Give a step's result as JSON; None where it has none."""

@@ -198,10 +198,12 @@ def intent_of(replay: Replay, standing: Standing) -> Intent:
         path = leaf.op.path
         if isinstance(leaf.parent, GroupNode):
             branch = branch_key(leaf.parent, leaf.slot)
+    history = replay.history
+    memo = None if hash is None else history.outcome(hash)
     return Intent(
         kind=kind, text=_text(intent), id=id, name=intent.name, hash=hash, index=None if leaf is None else leaf.op.index,
         position=None if leaf is None else leaf.op.position, path=path, branch=branch, made_at=intent.made_at, options=intent.options(),
-        memo=None if hash is None else replay.history.outcome(hash),
+        memo=memo, missing=None if hash is None or memo is not None else history.missing(hash, at_frontier=replay.state == "frontier"),
     )  # fmt: skip
 
 

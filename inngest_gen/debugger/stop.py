@@ -77,13 +77,18 @@ class Recorded:
     ended: str | None = None
 
 
+Missing = Literal["frontier", "later", "abandoned"]
+"""Why a step has no outcome in a history."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """What the handler, or a sub-flow, asked for.
 
     `kind` is "step.run", ..., "group.parallel", "group.race", "sub-flow", "defer", "defer abort", "ctx.using", "ig.Done", or "mistake". Steps have
     `id`, `name`, `hash`, `index` (the repeat of the id), `position` and `options`; `text` says the whole in a line, `made_at` where it was made.
-    `memo` is the outcome that will be delivered; None for a step that has none: it is at the frontier. `branch` is the key of a group's branch.
+    `memo` is the outcome that will be delivered. A step without one has `missing`: "frontier" (the replay goes no further without it), "later"
+    (others go on meanwhile) or "abandoned" (the run went on, or ended, without it). `branch` is the key of a group's branch.
     """
 
     kind: str
@@ -98,6 +103,7 @@ class Intent:
     made_at: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     memo: Recorded | None = None
+    missing: Missing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

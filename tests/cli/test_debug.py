@@ -68,6 +68,7 @@ def test_a_run_is_stepped_through_by_words_from_stdin(priced: Cli) -> None:
     assert '  >   15 |         total += yield ctx.step.run("rate", rate, n)' in result.out
     assert "  result    0  (rank 1)" in result.out
     # An empty line has repeated `run_to nap`, which leads to the end: there is no frame any more.
+    assert result.out.count("  note      the target was not met on the way") == 1
     assert "! there is no frame here" in result.out
 
 
@@ -96,6 +97,14 @@ def test_defers_are_told_again_when_there_is_something_new_of_them(cli: Cli) -> 
     with_defers = [number for number, stop in enumerate(stops) if "  defer     receipt: sent" in stop]
     assert with_defers == [2, 3, 4, len(stops) - 1]  # when each was made or taken back, and where it was asked
     assert all(stop.endswith("\n\n") for stop in stops[:-2])
+
+
+def test_what_differs_in_two_replays_is_told_once_for_all_stops_that_have_it(priced: Cli, home: pathlib.Path) -> None:
+    code = (home / "pricing.py").read_text()
+    (home / "pricing.py").write_text("import time\n" + code.replace("    total = 0\n", "    total = 0\n    now = time.perf_counter_ns()\n"))
+    told = opened(priced, "-c", "unstable").out
+    assert re.findall(r"^  unstable  at stop (\d+) (\w+) was .*; the same at (.*)$", told, re.MULTILINE) == [("1", "now", "4 later stops")]
+    assert told.count("unstable") == 1
 
 
 def test_the_word_open_may_be_there(priced: Cli) -> None:

@@ -83,6 +83,35 @@ async def test_the_memo_of_a_step_that_failed_is_its_error() -> None:
     assert local(after, "seen") == "[7, 21, \"step 'fails': ValueError: no\"]"
 
 
+async def test_why_a_step_has_no_outcome_is_told() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.race(ctx.step.sleep("never", "1h"), ctx.step.run("first", echo, 1))
+        yield ctx.group.parallel(ctx.step.run("open", echo, 2), ctx.step.run("done", echo, 3))
+        yield ig.Done()
+
+    def missing(stop: Stop) -> str | None:
+        assert stop.intent is not None
+        return stop.intent.missing
+
+    session = await session_of(handler)
+    assert missing(await session.run_to("never")) == "abandoned"
+    assert missing(await session.run_to("first")) is None
+    assert missing(await session.run_to("group.parallel")) is None
+    # Of a run under way: one of two steps has its result, and the run waits for the other.
+    steps = [
+        replace(step, rank=None, data=None, status="running") if step.id == "open" else replace(step, rank=step.rank and min(step.rank, 2))
+        for step in session.recording.steps
+    ]
+    session = Session(replace(session.recording, steps=tuple(steps), status="running", output=None), session.function)
+    assert missing(await session.run_to("open")) == "later"
+    assert missing(await session.run_to("done")) is None
+    assert (await session.run_to("frontier")).state == "frontier"
+    # Where the race is to end otherwise, its loser is needed.
+    session = Session(replace(session.recording, steps=()), session.function)
+    stop = await session.finish()
+    assert (stop.state, missing(stop)) == ("frontier", "frontier")
+
+
 async def test_options_of_other_steps_are_told() -> None:
     session = await session_of(order_placed)
     stop = await session.run_to("step.sleep")
@@ -350,6 +379,19 @@ async def test_an_error_that_leaves_the_handler_keeps_its_frames() -> None:
     assert marks[-1].raised
     assert await session.run_to("error", backwards=True) != stop
     assert (await session.run_to("error")).number == stop.number
+
+
+async def test_an_error_of_a_mistake_is_shown_where_the_handler_made_it() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        branches: Any = ["no branch"]
+        yield ctx.group.parallel(*branches)
+        yield ig.Done()
+
+    session = await session_of(handler)
+    stop = await session.finish()
+    assert [frame.function.rpartition(".")[2] for frame in stop.frames] == ["handler"]
+    assert stop.at is not None
+    assert (stop.at.file, stop.at.line) == (__file__, line_of(handler, "ctx.group.parallel"))
 
 
 async def test_a_stop_is_json() -> None:

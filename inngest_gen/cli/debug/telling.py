@@ -15,6 +15,11 @@ Source = Callable[[str], list[str]]
 _WIDTH: Final = 160
 _AROUND: Final = 2
 _ONLY_FOR_PROGRAMS: Final = {"source", "result"}
+_MISSING: Final = {
+    "frontier": "none yet: this is the frontier",
+    "later": "none yet in the record",
+    "abandoned": "none: the run went on, or ended, without it",
+}
 
 
 def lines(answer: Mapping[str, Any], source: Source) -> Iterator[str]:
@@ -26,6 +31,8 @@ def lines(answer: Mapping[str, Any], source: Source) -> Iterator[str]:
     for key, tell in _TELLERS.items():
         if key in answer:
             yield from tell(answer[key], source)
+    if answer.get("command") in {"run_to", "back_to"} and answer["stop"]["reason"] != "run to":
+        yield "  note      the target was not met on the way"
 
 
 def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
@@ -91,8 +98,8 @@ def _intent_lines(intent: Mapping[str, Any] | None) -> Iterator[str]:
         more = "" if memo["how"] == "recorded" else f", {memo['how']}"
         attempts = f", after {wording.plural(memo['failed'], 'failed attempt')}" if memo["failed"] else ""
         yield f"  {kind:<9} {what}  (rank {memo['rank']}{attempts}{more})"
-    elif intent["position"] is not None:
-        yield "  result    none yet: this is the frontier"
+    elif intent["missing"] is not None:
+        yield f"  result    {_MISSING[intent['missing']]}"
 
 
 def _place_lines(at: Mapping[str, Any] | None, source: Source) -> Iterator[str]:
@@ -170,9 +177,14 @@ def _end_lines(stop: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unstable_lines(unstable: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Tell each difference once, with the first stop that has it: a local keeps its value over many."""
+    stops: dict[tuple[Any, ...], list[int]] = {}
     for one in unstable:
-        what = "the intent" if one["name"] is None else one["name"]
-        yield f"  unstable  at stop {one['number']} {what} was {_cut(one['first'], 60)}, and is now {_cut(one['now'], 60)}"
+        stops.setdefault((one["frame"], one["name"], one["first"], one["now"]), []).append(one["number"])
+    for (_, name, first, now), numbers in stops.items():
+        what = "the intent" if name is None else name
+        later = "" if len(numbers) == 1 else f"; the same at {wording.plural(len(numbers) - 1, 'later stop')}"
+        yield f"  unstable  at stop {numbers[0]} {what} was {_cut(first, 60)}, and is now {_cut(now, 60)}{later}"
 
 
 # Other answers.

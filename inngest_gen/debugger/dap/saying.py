@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from inngest_gen.debugger.dap.clientbreakpoints import Kind
-from inngest_gen.debugger.stop import Intent, Stop
+from inngest_gen.debugger.stop import Intent, Missing, Stop
 
 _REASONS: Final = {
     "start": "entry",
@@ -16,6 +16,11 @@ _REASONS: Final = {
     "run to": "step",
     "goto": "goto",
     "breakpoint": "breakpoint",
+}
+_MISSING: Final[dict[Missing, str]] = {
+    "frontier": "no result yet: the frontier",
+    "later": "no result yet in the record",
+    "abandoned": "no result: the run went on, or ended, without it",
 }
 _WORDS: Final = {
     "edited": "what if",
@@ -68,7 +73,7 @@ def intent(one: Intent) -> str:
     """Say an intent and its memo in a line."""
     memo = one.memo
     if memo is None:
-        return f"{one.text} (no result yet: the frontier)" if one.position is not None else one.text
+        return one.text if one.missing is None else f"{one.text} ({_MISSING[one.missing]})"
     return f"{one.text} ✗ {_error(memo.error)}" if memo.error is not None else f"{one.text} → {memo.text}"
 
 

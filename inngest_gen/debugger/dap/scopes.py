@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from inngest_gen import jsonvalue
 from inngest_gen.debugger.dap.strands import Level
 from inngest_gen.debugger.dap.things import InFrame, Row, Rows, Thing, in_result, plain
 from inngest_gen.debugger.session import Session
-from inngest_gen.debugger.stop import Deferred, Intent, Node, as_json
+from inngest_gen.debugger.stop import Deferred, Intent, Missing, Node, as_json
+
+_MISSING: Final[dict[Missing, str]] = {
+    "frontier": "none yet: this is the frontier; set it to go on",
+    "later": "none yet in the record; set it to go on with it",
+    "abandoned": "none: the run went on, or ended, without it",
+}
 
 
 def scopes_of(session: Session, level: Level) -> list[tuple[str, Thing]]:
@@ -60,8 +66,8 @@ def memo_rows(session: Session, hash: str) -> list[Row]:
     outcome = session.history.outcome(hash)
     result = in_result(session, hash, (), "result", session.result(hash))
     if outcome is None:
-        none = "none yet: this is the frontier; set it to go on"
-        return [Row(name="result", text=none, set=result.set), Row(name="error", text="none yet", set=fail)]
+        missing = session.history.missing(hash, at_frontier=session.stop.state == "frontier")
+        return [Row(name="result", text=_MISSING[missing], set=result.set), Row(name="error", text="none", set=fail)]
     error = outcome.error
     rows = [
         Row(name="result", text="none: it failed", set=result.set) if error is not None else result,
