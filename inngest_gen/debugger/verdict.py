@@ -125,6 +125,7 @@ def _left_behind(step: RecordedStep, replay: Replay) -> Divergence:
     """The divergence of a handler that does not come to a recorded step: it raised, or waits elsewhere."""
     recorded_step = f"{step.kind or 'step'} {step.id!r}"
     at: str | None = None
+    position = replay.execution.position
     if isinstance(replay.ended, Raised):
         yielded = f"{_error(replay)} was raised"
         link = replay.ended.error.__traceback__
@@ -137,8 +138,10 @@ def _left_behind(step: RecordedStep, replay: Replay) -> Divergence:
         leaf = next((leaf for leaf in replay.execution.pending.values() if not replay.history.has(leaf.op.hash)), None)
         yielded = "nothing" if leaf is None else f"{leaf.op.step.kind} {leaf.op.step.id!r}"
         at = None if leaf is None else leaf.op.at
+        position = position if leaf is None else leaf.op.position
         cause = "the handler asks for another step first"
-    position = step.position if step.position is not None else -1
+    if step.position is not None:  # some recordings do not tell; then it is where the replay has come to
+        position = step.position
     text = (
         f"the record holds {recorded_step}{f' at {step.at}' if step.at else ''}, which this replay does not come to: {yielded}"
         f"{f' at {at}' if at else ''}; likely cause: {cause}"

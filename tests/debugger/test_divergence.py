@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import inngest_gen as ig
+from inngest_gen.cli.debug import telling
 from inngest_gen.debugger.session import Session
 from inngest_gen.debugger.verdict import Verdict, check
 from inngest_gen.errors import MisuseError
@@ -257,6 +258,23 @@ async def test_a_handler_that_ends_early_is_not_compatible(shop: Shop) -> None:
     verdict = await verdict_of(shop, ('    yield ctx.step.run("ship", load, 2)\n', ""))
     assert verdict.divergence is not None
     assert (verdict.compatible, verdict.divergence.recorded, verdict.divergence.yielded) == (False, "step.run 'ship'", None)
+
+
+async def test_a_record_without_positions_is_left_where_the_replay_has_come_to(shop: Shop) -> None:
+    steps = tuple(replace(step, position=None, at=None) for step in recording_of(shop).steps)
+    verdict = await verdict_of(shop, ('"ship"', '"send"'), steps=steps)
+    assert verdict.divergence is not None
+    assert (verdict.divergence.position, verdict.divergence.recorded, verdict.divergence.yielded) == (
+        2,
+        "step.run 'ship'",
+        "step.run 'send'",
+    )
+    told = list(telling.lines({"verdict": verdict.to_json()}, lambda _: []))
+    assert told[:3] == [
+        "  not compatible: at position 2",
+        "    recorded  step.run 'ship'",
+        f"    yielded   step.run 'send' at {Path(shop.line('send')).name}",
+    ]
 
 
 async def test_a_handler_that_raises_where_it_went_on_is_not_compatible(shop: Shop) -> None:

@@ -169,11 +169,18 @@ def _end_lines(stop: Mapping[str, Any]) -> Iterator[str]:
     divergence = stop["divergence"]
     if divergence is not None:
         yield f"  the replay leaves the record at position {divergence['position']}"
-        yield f"  recorded  {divergence['recorded'] or 'nothing'} at {_place(divergence['recorded_at'])}"
-        yield f"  yielded   {divergence['yielded'] or 'nothing more'} at {_place(divergence['yielded_at'])}"
-        yield f"  likely    {_cut(divergence['cause'], 400)}"
+        yield from _both_sides(divergence)
     elif stop["state"] == "frontier":
         yield "  the record ends here"
+
+
+def _both_sides(divergence: Mapping[str, Any]) -> Iterator[str]:
+    """Tell both intents with both lines: a record of an Inngest server's run does not tell its own."""
+    sides = ("recorded", divergence["recorded"] or "nothing"), ("yielded", divergence["yielded"] or "nothing more")
+    for name, what in sides:
+        at = divergence[f"{name}_at"]
+        yield f"  {name:<9} {_cut(what)}{'' if at is None else f' at {_place(at)}'}"
+    yield f"  likely    {_cut(divergence['cause'], 400)}"
 
 
 def _unstable_lines(unstable: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -252,9 +259,7 @@ def verdict_lines(verdict: Mapping[str, Any], _: Source) -> Iterator[str]:
         yield f"  compatible: {verdict['reached']} of {verdict['recorded']} recorded steps were asked for; the code is {verdict['code']}"
     elif divergence is not None:
         yield f"  not compatible: at position {divergence['position']}"
-        yield f"    recorded  {divergence['recorded'] or 'nothing'} at {_place(divergence['recorded_at'])}"
-        yield f"    yielded   {divergence['yielded'] or 'nothing more'} at {_place(divergence['yielded_at'])}"
-        yield f"    likely    {_cut(divergence['cause'], 400)}"
+        yield from (f"  {line}" for line in _both_sides(divergence))
     else:
         yield "  not compatible"
     yield from (f"  note      {_cut(note, 400)}" for note in verdict["notes"])
@@ -306,9 +311,7 @@ def _named(mark: Mapping[str, Any]) -> str:
     return f"{mark['kind']} {mark['id']!r}" if mark["id"] is not None else str(mark["kind"])
 
 
-def _place(at: str | None) -> str:
-    if at is None:
-        return "an unknown place"
+def _place(at: str) -> str:
     file, _, line = at.rpartition(":")
     return f"{PurePath(file).name}:{line}"
 
