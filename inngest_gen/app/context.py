@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -115,7 +116,10 @@ class Context(Generic[D]):
         Yield it, or call `.submit()` in a plain step body or plain handler; both give a handle. It never blocks. Ids are never numbered: a
         second use in a run is skipped. Misuse is logged and skipped, or raised where the app says `defer_errors="raise"`.
         """
-        return Defer(*split_id(id), function, data, meta, experiment)
+        defer = Defer(*split_id(id), function, data, meta, experiment)
+        frame = sys._getframe(1)
+        defer.code, defer.lasti = frame.f_code, frame.f_lasti
+        return defer
 
     def using(self, manager: AbstractAsyncContextManager[Any] | AbstractContextManager[Any]) -> Using:
         """Make the intent that enters a process-local resource; the yield gives what entering gave.
@@ -151,4 +155,7 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
 
 def defer(id: str | Id, function: DeferredFunction[X], data: X, *, meta: Mapping[str, Any] | None = None, experiment: Any = None) -> Defer:
     """Make the same intent as `ctx.defer`, in a body that has no `ctx`: yield it, or call `.submit()`."""
-    return Defer(*split_id(id), function, data, meta, experiment)
+    made = Defer(*split_id(id), function, data, meta, experiment)
+    frame = sys._getframe(1)
+    made.code, made.lasti = frame.f_code, frame.f_lasti
+    return made

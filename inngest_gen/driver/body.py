@@ -150,8 +150,10 @@ async def _result(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.C
     if forgotten is not None:
         message = f"{describe(forgotten)} was made in {describe(step)} and neither yielded nor submitted: call .submit()"
         if buffer.on_misuse == "raise":
-            raise MisuseError(message)
-        buffer.log.warning("%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id})
+            raise MisuseError(message, forgotten.made_at)
+        buffer.log.warning(
+            "%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id, "lost_at": forgotten.made_at}
+        )
     return encode_result(step.fn if step.returns_type is None else step.returns_type, value, _what(step))
 
 

@@ -89,8 +89,8 @@ def never_yielded(made: Sequence[Step[Any]], lazy: LazyBuffer) -> MisuseError | 
     if defer is not None:
         message = f"defer {defer.id!r} was made and neither yielded nor submitted, so it is not sent: yield it, or call .submit()"
         if lazy.on_misuse == "raise":
-            return MisuseError(message)
-        lazy.log.warning("%s (run %s)", message, lazy.run_id, extra={"id": defer.id, "run_id": lazy.run_id})
+            return MisuseError(message, defer.made_at)
+        lazy.log.warning("%s (run %s)", message, lazy.run_id, extra={"id": defer.id, "run_id": lazy.run_id, "lost_at": defer.made_at})
     return None
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from types import CodeType
 from typing import Any, Protocol
 
 from inngest_gen.errors import MisuseError
-from inngest_gen.intents.intent import Intent, describe
+from inngest_gen.intents.intent import Intent, describe, position
 
 
 class Sink(Protocol):
@@ -49,7 +50,7 @@ class Defer(Intent):
     `meta` and `experiment` are carried to the engine. Both ways give a DeferHandle.
     """
 
-    __slots__ = ("data", "experiment", "function", "id", "meta", "name", "submitted")
+    __slots__ = ("code", "data", "experiment", "function", "id", "lasti", "meta", "name", "submitted")
     kind = "defer"
 
     def __init__(self, id: str, name: str, function: Any, data: Any, meta: Mapping[str, Any] | None, experiment: Any) -> None:
@@ -60,9 +61,17 @@ class Defer(Intent):
         self.meta: Mapping[str, Any] | None = meta
         self.experiment: Any = experiment
         self.submitted: bool = False
+        self.code: CodeType | None = None
+        """Where it was made: the code and the instruction, from which `made_at` finds the line."""
+        self.lasti: int = 0
         sink = current_sink.get()
         if sink is not None:
             sink.made(self)
+
+    @property
+    def made_at(self) -> str | None:
+        """Where it was made, as "file:line", or None if that is not known."""
+        return None if self.code is None else position(self.code, self.lasti)
 
     def submit(self) -> DeferHandle:
         """Send it from a plain step body or a plain handler. Raises MisuseError outside a run."""

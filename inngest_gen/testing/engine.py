@@ -131,6 +131,7 @@ class MemoryEngine:
         self.sent: list[tuple[int | None, Event]] = []
         """The events that runs sent, with the run."""
         self.logged: list[logging.LogRecord] = []
+        self._looked_at = 0
         self._witness = Witness(self.functions)
         for event in events:
             if isinstance(event, At):
@@ -362,6 +363,7 @@ class MemoryEngine:
                     f"the body of {describe(op.step)} has not come back; bodies run one after the other in a test, so none may wait for another"
                 )
                 await handled.body(op)
+                self._check_lost()
                 return True
         if due is None or not may_pass:
             return False
@@ -375,6 +377,15 @@ class MemoryEngine:
             await handled.drive()
         finally:
             self._holder = handled if handled.holds else None
+        self._check_lost()
+
+    def _check_lost(self) -> None:
+        """Raise CheckFailed for a defer that was made and neither yielded nor submitted: production only logs it."""
+        logged, self._looked_at = self.logged[self._looked_at :], len(self.logged)
+        lost = [one for one in logged if "lost_at" in one.__dict__]
+        if lost and self.always_replay:
+            where = lost[0].__dict__["lost_at"]
+            raise CheckFailed(f"{lost[0].getMessage()}, at {where}", where=where)
 
     async def _make_room(self, handled: Handled) -> None:
         """Let the run that moved last close what it holds, if another one moves now: all runs of a test share its task and its cancel scopes."""

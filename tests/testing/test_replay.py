@@ -8,6 +8,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -331,3 +332,31 @@ async def test_a_set_of_objects_is_found_where_its_order_changes() -> None:
     with pytest.raises(testing.ReplayMismatch):
         for _ in range(50):
             await testing.run(set_order)
+
+
+async def test_a_defer_that_is_made_and_never_yielded_fails_the_test_with_its_line() -> None:
+    home = ig.App("home")
+
+    @home.deferred("mail")
+    async def mail(ctx: ig.DeferContext) -> ig.Flow:
+        yield ig.Done()
+
+    async def in_the_handler(ctx: ig.Context) -> ig.Flow:
+        _ = ctx.defer("receipt", mail, {"n": 1})  # noqa: IGN201 - here
+        yield ctx.step.run("pay", lambda: 1)
+
+    def body() -> None:
+        _ = ig.defer("receipt", mail, {"n": 1})  # noqa: IGN201 - here
+
+    async def in_a_body(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("pay", body)
+
+    for handler in (in_the_handler, in_a_body):
+        function = home.function(handler.__name__)(handler)
+        with pytest.raises(
+            testing.CheckFailed, match=r"defer 'receipt' was made .*neither yielded nor submitted.*, at .*test_replay.py:\d+$"
+        ) as told:
+            await testing.run(function)
+        path, _, line = str(told.value.where).rpartition(":")
+        assert Path(path).read_text().splitlines()[int(line) - 1].endswith("# noqa: IGN201 - here")
+        assert (await testing.run(function, always_replay=False)).status == "completed"

@@ -143,6 +143,9 @@ class ServerRun:
     metadata: list[Mapping[str, Any]] = field(default_factory=list)
     book: Book = field(default_factory=Book)
 
+    def __repr__(self) -> str:  # short, for assertions that fail: `log()` tells all
+        return f"<{self.log(0)}>"
+
     @property
     def event(self) -> Mapping[str, Any]:
         """The event that started it."""
@@ -163,12 +166,12 @@ class ServerRun:
         for step in self.steps.values():
             if step.id == id:
                 return step
-        raise KeyError(id)
+        raise KeyError(f"no memoized step {id!r}: there are {', '.join(step.id for step in self.steps.values()) or 'none'}")
 
     def log(self, last: int | None = None) -> str:
         """Tell the run's calls and notes, the last so many, as text."""
         lines = [str(call) for call in self.calls] + [f"server: {note}" for note in self.notes]
-        shown = lines if last is None else lines[-last:]
+        shown = lines if last is None else lines[len(lines) - min(last, len(lines)) :]
         head = f"run {self.id} of {self.function}: {self.status}"
         if self.status == "completed":
             head += f", {canonical(self.output)[:200]}"

@@ -33,6 +33,15 @@ async def test_steps_are_memoized_in_the_order_in_which_they_ended() -> None:
     assert [(step.id, step.value) for step in record.steps.values()] == [("a", {"data": 1}), ("b", {"data": None})]
 
 
+async def test_a_run_shows_itself_in_one_line_and_names_the_steps_that_it_has() -> None:
+    async with Server() as server:
+        await start(server, go=lambda call: [run("a", 1)] if not call["steps"] else "x" * 500)
+        [record] = await server.run({"name": "go"})
+    assert repr(record) == f'<run {record.id} of app-go: completed, "{"x" * 199}>'
+    with pytest.raises(KeyError, match="no memoized step 'b': there are a"):
+        record.step("b")
+
+
 async def test_a_sleep_takes_no_time_but_the_server_s() -> None:
     async with Server() as server:
         await start(server, go=lambda call: [op("Sleep", "nap", name="3d")] if not call["steps"] else call["steps"])
