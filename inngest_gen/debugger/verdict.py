@@ -116,6 +116,10 @@ def _judged(verdict: Verdict, replay: Replay, history: History) -> Verdict:
         notes.append(f"it ends otherwise than recorded: {end.value if end.how == 'returned' else _error(replay)}")
     elif end is None and history.recording.status in {"completed", "failed"}:
         waits = ", ".join(repr(leaf.op.step.id) for leaf in replay.execution.pending.values())
+        if history.recording.status == "failed":  # that is what a repair does; a retry of the run goes on with it
+            return replace(
+                verdict, notes=(f"the recorded run failed, and the handler goes on from there: it asks for {waits or 'something'}",)
+            )
         note = f"the recorded run has ended, but the handler goes on and waits for {waits or 'something'}"
         return replace(verdict, compatible=False, notes=(note,))
     return replace(verdict, notes=tuple(notes))

@@ -103,7 +103,7 @@ def measure(loops: Sequence[str], sizes: Sequence[int] = SIZES, rounds: int = 9)
         "step": "one step forward, at half of {n:,}",
         "back": "one step back, at half of {n:,}",
         "far back": "{m:,} stops back from the end of {n:,}",
-        "goto": "from half to the end of {n:,}",
+        "goto": "goto from half to the end of {n:,}",
         "run to": "from the start to a step's id at half of {n:,}",
         "trail": "every stop of {n:,} in a line",
     }

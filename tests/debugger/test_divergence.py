@@ -292,6 +292,13 @@ async def test_a_handler_that_goes_on_after_the_recorded_end_is_not_compatible(s
     assert "the recorded run has ended, but the handler goes on and waits for 'more'" in str(verdict)
 
 
+async def test_a_handler_that_goes_on_where_the_run_failed_is_compatible(shop: Shop) -> None:
+    later = ("    yield ig.Done(price)\n", '    yield ctx.step.run("more", load, 3)\n')
+    verdict = await verdict_of(shop, later, status="failed", output=None)
+    assert (verdict.compatible, verdict.reached) == (True, 3)
+    assert verdict.notes == ("the recorded run failed, and the handler goes on from there: it asks for 'more'",)
+
+
 async def test_of_a_run_under_way_what_comes_later_may_change(shop: Shop) -> None:
     recording = recording_of(shop)
     steps = (*recording.steps[:2], replace(recording.steps[2], rank=None, data=None, status="running"))

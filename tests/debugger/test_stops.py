@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import inngest_gen as ig
+from inngest_gen.cli.debug import telling
+from inngest_gen.debugger.dap import saying
 from inngest_gen.debugger.session import Session
 from inngest_gen.debugger.stop import Deferred, Node, Stop
 from inngest_gen.errors import MisuseError
@@ -94,7 +96,10 @@ async def test_why_a_step_has_no_outcome_is_told() -> None:
         return stop.intent.missing
 
     session = await session_of(handler)
-    assert missing(await session.run_to("never")) == "abandoned"
+    stop = await session.run_to("never")
+    assert missing(stop) == "abandoned"
+    assert "  result    none: the run went on, or ended, without it" in telling.lines({"stop": stop.to_json()}, session.source)
+    assert saying.what(stop) == "step.sleep 'never' duration_s=3600.0 (no result: the run went on, or ended, without it)"
     assert missing(await session.run_to("first")) is None
     assert missing(await session.run_to("group.parallel")) is None
     # Of a run under way: one of two steps has its result, and the run waits for the other.
@@ -103,7 +108,9 @@ async def test_why_a_step_has_no_outcome_is_told() -> None:
         for step in session.recording.steps
     ]
     session = Session(replace(session.recording, steps=tuple(steps), status="running", output=None), session.function)
-    assert missing(await session.run_to("open")) == "later"
+    stop = await session.run_to("open")
+    assert missing(stop) == "later"
+    assert saying.what(stop) == "step.run 'open' echo(2) (no result yet in the record)"
     assert missing(await session.run_to("done")) is None
     assert (await session.run_to("frontier")).state == "frontier"
     # Where the race is to end otherwise, its loser is needed.
