@@ -294,6 +294,12 @@ class MemoryEngine:
                 f"no step {unused[0]!r} was asked for, and steps= has a stand-in for it; asked for were: {', '.join(asked) or 'none'}"
                 " (allow_unused=True if that is meant)"
             )
+        unknown = self.stand_ins.unknown_functions(self.functions.values())
+        if unknown:
+            raise NotUsed(
+                f"functions= has a stand-in for {unknown[0]!r}: no function of the apps has that id, and none with it was invoked; there are:"
+                f" {', '.join(self.functions)} (allow_unused=True if that is meant)"
+            )
         if self._wanted:
             raise NotUsed(
                 f"the event {self._wanted[0].name!r} was given, and no step waited for it: its name or what `match` looks at may be wrong;"

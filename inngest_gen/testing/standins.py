@@ -7,7 +7,7 @@ Refuses: to replace a sleep, which has no result.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -85,6 +85,9 @@ class StandIns:
     """The stand-ins of a test, and which of them were used."""
 
     def __init__(self, steps: Steps | None, functions: Functions | None) -> None:
+        for given, what in ((steps, "steps"), (functions, "functions")):
+            if given is not None and not isinstance(given, Mapping):
+                raise ConfigError(f"{what}= is a dict of stand-ins, not {type(given).__name__}")
         self._steps: dict[tuple[str | None, str], Any] = {}
         for key, value in (steps or {}).items():
             self._steps[_split(key)] = value
@@ -94,6 +97,7 @@ class StandIns:
                 raise ConfigError(f"functions= is keyed by functions and their ids, not by {type(name).__name__}")
             self._functions[name.slug if isinstance(name, Function) else name] = value
         self._used: set[tuple[str | None, str]] = set()
+        self._named = {name for name in functions or {} if isinstance(name, str) and not _is_pattern(name)}
 
     def of_step(self, function: Function, id: str, index: int) -> Any:
         """Give what stands in for a step, MISSING if nothing does."""
@@ -119,6 +123,7 @@ class StandIns:
         """Give what stands in for a function, MISSING if nothing does. `id` is its id without its app's, where that is known."""
         for name in (slug, id):
             if name is not None and name in self._functions:
+                self._named.discard(name)
                 return self._functions[name]
         for pattern, value in self._functions.items():
             if _is_pattern(pattern) and any(name is not None and fnmatch.fnmatchcase(name, pattern) for name in (slug, id)):
@@ -132,6 +137,10 @@ class StandIns:
     def unused(self) -> list[str]:
         """List the ids that were given a stand-in and never asked for. Patterns may match nothing."""
         return [id for owner, id in self._steps if (owner, id) not in self._used and not _is_pattern(id)]
+
+    def unknown_functions(self, functions: Iterable[Function]) -> list[str]:
+        """List the names that were given a stand-in, are none of these functions', and were never asked for."""
+        return sorted(self._named - {name for function in functions for name in (function.slug, function.id)})
 
 
 def _split(key: object) -> tuple[str | None, str]:

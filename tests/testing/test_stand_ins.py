@@ -318,3 +318,18 @@ async def test_wrong_arguments_are_refused() -> None:
         testing.attempts()
     with pytest.raises(ig.ConfigError, match="testing.at takes an ig.Event"):
         testing.at("1h", "e")  # type: ignore[arg-type]
+
+
+async def test_a_stand_in_for_a_function_that_nobody_has_fails_the_test() -> None:
+    home = ig.App("home")
+
+    @home.function("f")
+    async def f(ctx: ig.Context) -> ig.Flow:
+        yield ig.Done((yield ctx.step.invoke("ask", "prices-quote", {})))
+
+    assert (await testing.run(f, functions={"prices-quote": 1, f: 2, "home-f": 3, "f": 4, "none-*": 5})).output == 1
+    with pytest.raises(testing.NotUsed, match=r"a stand-in for 'prices-qoute': no function of the apps has that id.*there are: home-f"):
+        await testing.run(f, functions={"prices-qoute": 1, "prices-quote": 1})
+    assert (await testing.run(f, functions={"prices-qoute": 1, "prices-quote": 1}, allow_unused=True)).output == 1
+    with pytest.raises(ig.ConfigError, match="steps= is a dict of stand-ins, not list"):
+        await testing.run(f, steps=["ask"])  # type: ignore[arg-type]
