@@ -142,8 +142,8 @@ async def test_what_has_changed_by_the_end_of_the_run_is_found(monkeypatch: pyte
 
 async def test_the_order_of_a_set_is_found_with_another_hash_seed() -> None:
     assert (await testing.run(order_of_a_set)).status == "completed"
-    with pytest.raises(testing.ReplayMismatch, match=r"(?s)in another process.*another hash seed, with 0 of its results"):
-        # Two hash seeds may order five words alike, though hardly.
+    with pytest.raises(testing.ReplayMismatch, match=r"(?s)in another process.*another hash seed, with \d+ of its results"):
+        # Two hash seeds begin alike once in twenty times, and order all twenty words alike never.
         await testing.check_determinism(order_of_a_set)
 
 
