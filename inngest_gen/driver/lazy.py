@@ -256,6 +256,8 @@ class LazyBuffer:
             limit = f"its data has {len(data):,} bytes, the limit is {INPUT_BYTES:,}"
         elif self._total + len(data) > INPUT_BYTES:
             limit = f"the data of all defers of a run may have {INPUT_BYTES:,} bytes together"
+        elif known and self.prior[hash] is None:  # rejected then, and for nothing of the above: a replay raises it again
+            limit = f"a run has at most {DEFERS_PER_RUN} defers"
         if limit is not None:
             return self._misuse(defer, hash, slug, limit)
         self._total += len(data)

@@ -417,6 +417,25 @@ class TestMisuse:
 
         assert (await run_one(path, app)).output == "d"
 
+    async def test_where_it_is_raised_a_replay_raises_at_the_21st_as_well(self, path: pathlib.Path) -> None:
+        app, note = shop(defer_errors="raise")
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            raised = []
+            for n in range(22):
+                try:
+                    yield ctx.defer(f"d{n}", note, {})
+                except ig.DeferError as error:
+                    raised.append(str(error))
+            yield ctx.step.run(f"after {len(raised)}", str)
+            yield ctx.step.sleep("nap", 1)
+            yield ig.Done(raised)
+
+        one = of(await run(path, app), "f")
+        assert one.output == [f"defer 'd{n}' skipped: a run has at most 20 defers" for n in (20, 21)]
+        assert [status for _, status in statuses(one)] == ["scheduled"] * 20 + ["rejected"] * 2
+
     async def test_a_function_of_an_app_that_is_not_served_here_is_rejected(self, path: pathlib.Path) -> None:
         _, note = shop()
         other = ig.App("other")
