@@ -23,6 +23,7 @@ from inngest_gen.ids import step_hash
 from inngest_gen.intents.step import Step
 from inngest_gen.loops import being_cancelled, scope_marker
 from inngest_gen.middleware.chain import Chain
+from inngest_gen.middleware.info import StepPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +211,10 @@ class HookedExecution(Execution):
                 raise as_recorded(memo.error, step)
             return memo.data
 
+        op = leaf.op
+        place = StepPlace(position=op.position, index=op.index, path=op.path, at=op.at)
         try:
-            data = await self.chain.recorded(step, leaf.op.hash, result)
+            data = await self.chain.recorded(step, op.hash, place, result)
         except Exception as error:  # noqa: BLE001 - the step's own, or what a hook raises instead
             self._tree.settle(leaf.parent, leaf.slot, error, None)
         else:

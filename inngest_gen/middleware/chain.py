@@ -22,7 +22,7 @@ from inngest_gen.errors import InngestGenError, MiddlewareError, MisuseError
 from inngest_gen.event import Event
 from inngest_gen.intents.intent import check_id
 from inngest_gen.intents.step import Step
-from inngest_gen.middleware.info import DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo
+from inngest_gen.middleware.info import DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo, StepPlace
 from inngest_gen.middleware.middleware import HOOKS, Middleware, Next
 
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
@@ -126,7 +126,7 @@ class Chain:
 
     # Steps.
 
-    def step(self, step: Step[Any], hash: str, *, memoized: bool, attempt: int | None = None) -> StepInfo:
+    def step(self, step: Step[Any], hash: str, *, memoized: bool, attempt: int | None = None, place: StepPlace | None = None) -> StepInfo:
         """Tell of a step."""
         return StepInfo(
             run=self.run,
@@ -139,6 +139,8 @@ class Chain:
             args=getattr(step, "args", ()),
             kwargs=getattr(step, "kwargs", _NO_KWARGS),
             data=getattr(step, "data", None),
+            options=step.options(),
+            place=place,
         )
 
     async def transform_step(self, step: Step[Any], look_up: Callable[[str], tuple[str, bool]]) -> None:
@@ -159,12 +161,12 @@ class Chain:
             _apply(changed, info, step, hook)
             info = changed
 
-    async def recorded(self, step: Step[Any], hash: str, result: Callable[[], Awaitable[Any]]) -> Any:
+    async def recorded(self, step: Step[Any], hash: str, place: StepPlace, result: Callable[[], Awaitable[Any]]) -> Any:
         """Show the hooks a recorded result on its way to the handler. `result` gives it or raises its error."""
         if not self._recorded:
             return await result()
         # A recorded result comes in: whoever was last to see it leave is first to see it, so that each undoes what it did itself.
-        return await self._wrapped("wrap_step", self.step(step, hash, memoized=True), result, inwards=True)()
+        return await self._wrapped("wrap_step", self.step(step, hash, memoized=True, place=place), result, inwards=True)()
 
     async def attempt(self, step: StepInfo, body: Callable[[], Awaitable[bytes]], what: str) -> bytes:
         """Run an attempt of a body within the hooks; `body` gives its result as JSON. `what` names the result in errors."""

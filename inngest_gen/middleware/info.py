@@ -7,7 +7,7 @@ A hook that changes something gives a changed copy: `dataclasses.replace(step, i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inngest_gen.calls.request import Parent
@@ -42,12 +42,27 @@ class FunctionInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlace:
+    """Where a handler yielded a step.
+
+    `position` counts its steps from 0, `index` the repeats of the id, `path` names the branch and sub-flow ("": the handler itself), and `at`
+    is "file:line".
+    """
+
+    position: int
+    index: int
+    path: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepInfo:
     """A step. `kind` is its kind ("step.run", "step.sleep", ...), `name` what is shown, `hash` the record's key.
 
     `memoized` says whether its result is recorded, and no body runs for this call of the hook. `attempt` counts the attempts of a body from 0; it
     is None in a call that is not about an attempt. `args` and `kwargs` are what the function of `step.run` is called with, `data` is what
-    `step.invoke` and `step.send_signal` carry; other steps have none.
+    `step.invoke` and `step.send_signal` carry; other steps have none. `options` are what else it was made with, such as a timeout, for people.
+    `place` is told where a recorded result is shown; None elsewhere.
     """
 
     run: RunInfo
@@ -60,6 +75,8 @@ class StepInfo:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any]
     data: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    place: StepPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,15 +187,19 @@ class RecordingMiddleware(Middleware):
         steps = []
         for hash, step in self._asked.items():
             data, error = self._outcomes.get(hash, (None, None))
-            index = repeats[step.id]
+            index, place = repeats[step.id], step.place
             repeats[step.id] += 1
             steps.append(
                 RecordedStep(
                     id=step.id,
                     name=step.name,
                     hash=hash,
-                    index=index,
+                    index=index if place is None else place.index,
                     kind=step.kind,
+                    position=None if place is None else place.position,
+                    path="" if place is None else place.path,
+                    at=None if place is None else place.at,
+                    options=step.options,
                     status="failed" if error is not None else "completed" if hash in ranks else "abandoned",
                     rank=ranks.get(hash),
                     data=data,

@@ -15,7 +15,8 @@ from tests.engine.rig import of, run, step
 ATTRIBUTES: dict[type, set[str]] = {
     ig.RunInfo: {"app_id", "function_id", "slug", "kind", "run_id", "attempt", "max_attempts", "events", "parents"},
     ig.FunctionInput: {"run", "events"},
-    ig.StepInfo: {"run", "id", "name", "kind", "hash", "memoized", "attempt", "args", "kwargs", "data"},
+    ig.StepInfo: {"run", "id", "name", "kind", "hash", "memoized", "attempt", "args", "kwargs", "data", "options", "place"},
+    ig.StepPlace: {"position", "index", "path", "at"},
     ig.DeferInput: {"id", "function", "run_id", "data", "meta"},
     ig.RequestInfo: {"method", "url", "headers", "body", "slug"},
     ig.ReplyInfo: {"status", "headers", "body"},
@@ -128,7 +129,8 @@ async def test_what_the_hooks_of_a_run_are_told(path: pathlib.Path) -> None:
     assert told["transform_step_input"] == [step_info]
     for hook in ("on_step_start", "wrap_step", "on_step_complete"):
         assert told[hook] == [dataclasses.replace(step_info, attempt=0)]
-    assert told["wrap_step memoized"] == [dataclasses.replace(step_info, memoized=True)]
+    place = ig.StepPlace(position=0, index=0, path="", at=step(parent, "one").at)
+    assert told["wrap_step memoized"] == [dataclasses.replace(step_info, memoized=True, place=place)]
     assert told["transform_defer_input"] == [
         ig.DeferInput(id="d", function="shop-note", run_id=parent.id, data={"n": 1}, meta={"sessions": {"s": "x"}})
     ]

@@ -98,6 +98,10 @@ async def test_a_run_that_completes_is_written_whole_and_replays(kind: str, tmp_
     assert recording.sessions == {"org": "acme"}
     assert (recording.output, recording.error) == (json.dumps(OUTPUT, separators=(",", ":")).encode(), None)
     assert recording.created is not None
+    places = [(step.position, step.path, step.at is not None and "test_recording.py:" in step.at) for step in recording.steps]
+    assert places == [
+        (0, "", True), (1, "", True), (2, "", True), (3, "parallel[0]", True), (4, "parallel[1]", True), (5, "race[0]", True), (None, "", False),
+    ]  # fmt: skip
     steps = {(step.id, step.index): (step.kind, step.status, step.result) for step in recording.steps}
     assert steps == {
         ("price", 0): ("step.run", "completed", 0),
