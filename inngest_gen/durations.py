@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 __all__ = ["Duration", "moment", "seconds", "utc", "wire"]
@@ -55,6 +56,7 @@ def seconds(value: Duration) -> float:
     return length
 
 
+@lru_cache(maxsize=256)  # a replay parses the same few again and again
 def _parse(text: str) -> float:
     stripped = text.strip(" ")
     if _BARE.fullmatch(stripped):

@@ -51,6 +51,10 @@ _NOWHERE: Container[int] = ()
 _LOOKED_AT = 300
 # They have a destructor, but one that says or does nothing worth a warning, or are looked into on their own.
 _HARMLESS = (*_GENERATORS, types.CoroutineType, type)
+# What most locals are, which hold nothing that Python would close; what they contain is freed as anywhere.
+_PLAIN = frozenset({
+    str, bytes, int, float, bool, types.NoneType, dict, list, tuple, set, frozenset, types.FrameType, types.CodeType, types.ModuleType,
+})  # fmt: skip
 _WITH: dict[types.CodeType, bool] = {}
 
 
@@ -195,7 +199,8 @@ def _closing(generator: Any, at: str, apart: Container[int], seen: set[int]) -> 
         return
     seen.add(id(generator))
     for referent in [*gc.get_referents(generator), *_entered(generator, apart, set())]:
-        yield from _closed(referent, at, apart, seen)
+        if type(referent) not in _PLAIN:
+            yield from _closed(referent, at, apart, seen)
 
 
 def _closed(held: Any, at: str, apart: Container[int], seen: set[int]) -> Iterator[tuple[str, str]]:

@@ -270,7 +270,7 @@ class Handled:
         record = load(engine.store.tables, self.run)
         if record is None:  # it was cancelled meanwhile
             return
-        sent = engine.store.defers(self.run)
+        sent = engine.store.defers(self.run) if record.defers else {}
         lazy = {op.hash: (op.id, op.data) for op in self._lazy if isinstance(op, DeferAdd)}
         own = {hash: active for hash, active in record.defers.items() if hash in engine.made_in_bodies.get(self.run, ())}
         entered = iter(execution.entered)

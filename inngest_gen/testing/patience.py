@@ -18,6 +18,7 @@ from inngest_gen.testing.failures import Stuck, is_found
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 _LIBRARIES: Final = (f"{Path(__file__).parent.parent}/", f"{Path(anyio.__file__).parent}/", "<")
+_CLOSE: Final = 0.02
 
 
 class Patience:
@@ -38,9 +39,12 @@ class Patience:
 
     def begin(self, what: str) -> None:
         """Begin to wait for something."""
-        assert self._scope is not None
+        scope = self._scope
+        assert scope is not None
         self._what = what
-        self._scope.deadline = anyio.current_time() + self._seconds
+        due = anyio.current_time() + self._seconds
+        if scope.deadline == math.inf or due - scope.deadline > self._seconds * _CLOSE:  # to move it takes as long as a small step
+            scope.deadline = due
 
     def close(self) -> None:
         """Wait no more. Where a scope has been opened inside, which `ctx.using` may hold, it stays open without a deadline."""
