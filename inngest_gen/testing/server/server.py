@@ -107,21 +107,28 @@ class Server:
         self._client = self._new_client()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._listener.serve, connection(self._respond))
+        self._tasks.start_soon(self._listen)
         self._tasks.start_soon(self._loop.drive, self._tasks, self._dispatcher.perform)
         return self
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         self._unlisten()
+        with anyio.CancelScope(shield=True):
+            await self._listener.aclose()  # first: cancelled as somebody connects, asyncio's accept fails (bpo-41317)
         self._tasks.cancel_scope.cancel()
         try:
             # Not told of the user's error: it would come back wrapped in an ExceptionGroup.
             await self._tasks.__aexit__(None, None, None)
         finally:
             with anyio.CancelScope(shield=True):
-                await self._listener.aclose()
                 for client in [self._client, *self._clients.values()]:
                     await client.aclose()
+
+    async def _listen(self) -> None:
+        try:
+            await self._listener.serve(connection(self._respond), self._tasks)
+        except* anyio.ClosedResourceError:  # of each of its sockets
+            pass
 
     def _new_client(self, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
