@@ -11,6 +11,7 @@ import heapq
 import inspect
 import logging
 import time
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
@@ -127,6 +128,7 @@ class Execution:
         """Whether results are shown to somebody on their way to the handler."""
         self._log = self.lazy.log
         self._live = False
+        self.lazy.passing = _Passing(weakref.ref(self))
         self._seen: dict[str, int] = {}
         self._deliverable: list[tuple[int, str]] = []
         self._moved: list[FlowNode] = []
@@ -169,7 +171,12 @@ class Execution:
     @property
     def replaying(self) -> bool:
         """Whether the handler is at a place which it has passed before, in this process or another: log lines there are repeats."""
-        return self.repeats or (not self._live and self._history.passed(self.position))
+        return self.repeats or self.passing
+
+    @property
+    def passing(self) -> bool:
+        """The same, of what the record tells."""
+        return not self._live and self._history.passed(self.position)
 
     async def turn(self, budget: int = _UNLIMITED) -> Turn:
         """Drive the handler until it ends or nothing more is memoized, at most `budget` intents: what is yielded, and a group's steps and groups.
@@ -800,6 +807,19 @@ class Execution:
             self.ended = Returned(value) if mistake is None else Raised(mistake, final=True)
         self._plain = None
         self._live = True
+
+
+class _Passing:
+    """Asks whether a handler is at a place which it has passed before, without keeping it in memory."""
+
+    __slots__ = ("_execution",)
+
+    def __init__(self, execution: weakref.ref[Execution]) -> None:
+        self._execution = execution
+
+    def __call__(self) -> bool:
+        execution = self._execution()
+        return execution is not None and execution.passing
 
 
 def _unmarked() -> object:

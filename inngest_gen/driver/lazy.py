@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,7 +50,21 @@ class LazyBuffer:
     `chain` is there where middleware changes the data of defers.
     """
 
-    __slots__ = ("_made", "_pending", "_seen", "_total", "chain", "log", "on_misuse", "prior", "run_id", "step", "unsettled")
+    __slots__ = (
+        "_made",
+        "_pending",
+        "_seen",
+        "_total",
+        "chain",
+        "log",
+        "on_misuse",
+        "passing",
+        "prior",
+        "run_id",
+        "step",
+        "unsettled",
+        "_earlier",
+    )
 
     def __init__(
         self,
@@ -68,6 +82,10 @@ class LazyBuffer:
         self.on_misuse: OnMisuse = on_misuse
         self.log: logging.Logger = log or logging.getLogger("inngest_gen")
         self.chain: Chain | None = chain if chain is not None and chain.transforms_defers else None
+        self.passing: Callable[[], bool] = _never
+        """Whether the handler is at a place which it has passed before. What it makes there and `prior` does not have, it took back unsent."""
+        self._earlier = {hash for hash, state in prior.items() if state is not None} if step is None else set[str]()
+        """What was made before this replay began, and has not been made in it yet."""
         self._pending: dict[str, LazyOp | _Unsettled] = {}
         self._seen: set[str] = set()
         self._made: dict[int, Defer] = {}
@@ -216,6 +234,7 @@ class LazyBuffer:
             self.log.warning("defer skipped: duplicate ID within run", extra={"id": defer.id, "run_id": self.run_id})
             return DeferHandle(defer.id, hash, slug, active=False)
         self._seen.add(hash)
+        self._earlier.discard(hash)
         if hash in self.prior and self.on_misuse == "log":
             # As it was then: what an async schema says of a defer that is submitted comes after the handle.
             skipped = self.prior[hash] is None and (awaits or not _asks_later(defer))
@@ -250,7 +269,8 @@ class LazyBuffer:
         known = hash in self.prior
         adds = sum(isinstance(op, DeferAdd) for op in self._pending.values())
         limit = None
-        if not known and adds + sum(state is not None for state in self.prior.values()) >= DEFERS_PER_RUN:
+        there = adds + sum(state is not None for state in self.prior.values())
+        if there >= DEFERS_PER_RUN and not known and not self._earlier and not self.passing():
             limit = f"a run has at most {DEFERS_PER_RUN} defers"
         elif len(data) > INPUT_BYTES:
             limit = f"its data has {len(data):,} bytes, the limit is {INPUT_BYTES:,}"
@@ -283,6 +303,10 @@ class LazyBuffer:
             raise error from cause
         self.log.warning("%s (run %s)", error, self.run_id, extra={"id": defer.id, "run_id": self.run_id})
         return DeferHandle(defer.id, hash, slug, active=False)
+
+
+def _never() -> bool:
+    return False
 
 
 def _asks_later(defer: Defer) -> bool:

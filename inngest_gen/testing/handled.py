@@ -272,7 +272,8 @@ class Handled:
             return
         sent = engine.store.defers(self.run) if record.defers else {}
         lazy = {op.hash: (op.id, op.data) for op in self._lazy if isinstance(op, DeferAdd)}
-        own = {hash: active for hash, active in record.defers.items() if hash in engine.made_in_bodies.get(self.run, ())}
+        bodies = engine.made_in_bodies.get(self.run, ())
+        own = {hash: active for hash, active in record.defers.items() if hash in bodies or active is None}
         entered = iter(execution.entered)
 
         async def enter(_: Using) -> Any:

@@ -459,6 +459,32 @@ class TestMisuse:
         async with engine(path, app, other) as its_engine:
             assert notes(await its_engine.run(ig.Event("go"), timeout=20)) == [{"n": 1}]
 
+    @pytest.mark.parametrize("misuse", ["log", "raise"])
+    @pytest.mark.parametrize("fails", [False, True], ids=["suspended", "failed attempt"])
+    async def test_one_that_was_taken_back_before_it_was_sent_does_not_count_in_a_replay(
+        self, path: pathlib.Path, misuse: Any, fails: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app, note = shop(defer_errors=misuse)
+        attempts: list[int] = []
+
+        @app.function("f", trigger="go", backoff=1)
+        async def f(ctx: ig.Context) -> ig.Flow:
+            first = yield ctx.defer("first", note, {})
+            yield first.abort()
+            for number in range(20):
+                yield ctx.defer(f"d{number}", note, {"n": number})
+            attempts.append(ctx.attempt)
+            if fails and len(attempts) == 1:
+                raise OSError("once")
+            yield ctx.step.sleep("nap", 1)
+
+        runs = await run(path, app)
+        one = of(runs, "f")
+        assert one.status == "completed", one.error
+        assert statuses(one) == [(f"d{number}", "scheduled") for number in range(20)]
+        assert len(all_of(runs, "note")) == 20
+        assert "skipped" not in caplog.text
+
     @pytest.mark.parametrize("side_by_side", [False, True])
     async def test_at_most_20_a_run(self, path: pathlib.Path, side_by_side: bool, caplog: pytest.LogCaptureFixture) -> None:
         app, note = shop()
