@@ -103,7 +103,7 @@ async def run_body(
 async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Outcome:
     try:
         data = await _result(step, buffer, threads)
-        if len(data) > RESULT_BYTES:
+        if len(data) > RESULT_BYTES:  # asked here too: to name the step takes longer
             check_size(_what(step), data)
     except BaseException as error:  # noqa: BLE001 - whatever a user's body raises is the attempt's failure
         return await _failed(_own(error), buffer)

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 import anyio
@@ -128,7 +129,7 @@ class Execution:
         """Whether results are shown to somebody on their way to the handler."""
         self._log = self.lazy.log
         self._live = False
-        self.lazy.passing = _Passing(weakref.ref(self))
+        self.lazy.passing = partial(_passing, weakref.ref(self))
         self._seen: dict[str, int] = {}
         self._deliverable: list[tuple[int, str]] = []
         self._moved: list[FlowNode] = []
@@ -809,17 +810,9 @@ class Execution:
         self._live = True
 
 
-class _Passing:
-    """Asks whether a handler is at a place which it has passed before, without keeping it in memory."""
-
-    __slots__ = ("_execution",)
-
-    def __init__(self, execution: weakref.ref[Execution]) -> None:
-        self._execution = execution
-
-    def __call__(self) -> bool:
-        execution = self._execution()
-        return execution is not None and execution.passing
+def _passing(execution: weakref.ref[Execution]) -> bool:
+    found = execution()  # the buffer must not keep it in memory
+    return found is not None and found.passing
 
 
 def _unmarked() -> object:

@@ -51,6 +51,7 @@ class LazyBuffer:
     """
 
     __slots__ = (
+        "_earlier",
         "_made",
         "_pending",
         "_seen",
@@ -63,7 +64,6 @@ class LazyBuffer:
         "run_id",
         "step",
         "unsettled",
-        "_earlier",
     )
 
     def __init__(

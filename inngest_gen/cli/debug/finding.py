@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 def find(run: str, db: pathlib.Path) -> Recording:
     """Give the recording that is meant. Raises Refusal, StoreError and RunNotFound."""
-    if names_a_file(run):
-        return _read(pathlib.Path(run))
+    return _read(pathlib.Path(run)) if names_a_file(run) else recorded(run, db)
+
+
+def recorded(run: str, db: pathlib.Path) -> Recording:
+    """Give the recording of a run in the engine's file. Raises StoreError and RunNotFound."""
     reader = Reader(db)
     try:
         id = select(reader, run)

@@ -44,20 +44,11 @@ _HELP = """Write a run as a recording (JSON): everything that its replay needs, 
 @options.db
 def export(run_id: str, output: pathlib.Path | None, *, paths: tuple[str, ...], hook: str | None, db: pathlib.Path) -> int:
     """Write a run as a recording."""
-    from inngest_gen.cli.selection import select
-    from inngest_gen.engine.store.reader import Reader
-    from inngest_gen.errors import RunNotFound
+    from inngest_gen.cli.debug.finding import recorded
     from inngest_gen.recording.format import dumps
     from inngest_gen.recording.redaction import redact
 
-    reader = Reader(db)
-    try:
-        id = select(reader, run_id)
-        recording = reader.recording(id)
-    finally:
-        reader.close()
-    if recording is None:
-        raise RunNotFound(id)
+    recording = recorded(run_id, db)
     stdout = sys.stdout.buffer
     with contextlib.redirect_stdout(sys.stderr):  # for JSON alone, whatever the function prints
         if paths or hook is not None:
