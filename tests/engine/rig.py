@@ -98,3 +98,8 @@ async def eventually(condition: Any) -> None:
         while held < 3:  # a few looks in a row: an engine is idle for a moment before its clock jumps to where its sleeping runs go on
             held = held + 1 if condition() else 0
             await anyio.sleep(0.001)
+
+
+async def leaving(engine: ig.Engine) -> None:
+    """Wait until an engine winds down, or is closed already: the first may be over between two looks."""
+    await eventually(lambda: engine._state != "open")

@@ -16,7 +16,7 @@ import pytest
 
 import inngest_gen as ig
 from inngest_gen.engine.store.reader import Reader
-from tests.engine.rig import PATIENCE_S, START, Gate, engine, eventually, program, run, step
+from tests.engine.rig import PATIENCE_S, START, Gate, engine, eventually, leaving, program, run, step
 
 PROGRAM = pathlib.Path(__file__).with_name("interrupted.py")
 
@@ -52,7 +52,7 @@ class TestGrace:
                 await eventually(lambda: len(calls) == 2)
 
                 async def release() -> None:
-                    await eventually(lambda: its_engine._state == "stopping")
+                    await leaving(its_engine)
                     gate.open()
                     free.set()
 
@@ -115,7 +115,7 @@ class TestGrace:
                 await gate.reached.wait()
 
                 async def release() -> None:
-                    await eventually(lambda: its_engine._state == "stopping")
+                    await leaving(its_engine)
                     gate.open()
 
                 tasks.start_soon(release)
@@ -161,7 +161,7 @@ class TestGrace:
                 await eventually(lambda: entered)
 
                 async def release() -> None:
-                    await eventually(lambda: its_engine._state == "stopping")
+                    await leaving(its_engine)
                     await anyio.sleep(0.01)
                     gate.open()
 
@@ -230,7 +230,7 @@ class TestGrace:
                 await gate.reached.wait()
 
                 async def release() -> None:
-                    await eventually(lambda: its_engine._state == "stopping")
+                    await leaving(its_engine)
                     with pytest.raises(ig.EngineError, match="stopping"):
                         await app.send(ig.Event("child"))  # not from a body
                     gate.open()
