@@ -36,7 +36,17 @@ from inngest_gen.intents.group import Winner
 from inngest_gen.intents.http import Model, Response
 from inngest_gen.intents.intent import Flow, Id, Intent
 from inngest_gen.intents.step import Step
-from inngest_gen.middleware.info import DeferInput, FunctionInput, Registration, ReplyInfo, RequestInfo, RunInfo, StepInfo, StepPlace
+from inngest_gen.middleware.info import (
+    DeferInfo,
+    DeferInput,
+    FunctionInput,
+    Registration,
+    ReplyInfo,
+    RequestInfo,
+    RunInfo,
+    StepInfo,
+    StepPlace,
+)
 from inngest_gen.middleware.middleware import Middleware, Next
 from inngest_gen.options.checkpointing import Checkpointing
 from inngest_gen.options.flow import Batch, CancelOn, Concurrency, Debounce, RateLimit, Singleton, Throttle, Timeouts
@@ -91,6 +101,7 @@ __all__ = [
     "DeferContext",
     "DeferError",
     "DeferHandle",
+    "DeferInfo",
     "DeferInput",
     "DeferredFunction",
     "Done",

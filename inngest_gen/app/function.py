@@ -6,8 +6,10 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from inngest_gen.app.codes import prints_of
 from inngest_gen.app.context import Context, DeferContext
 from inngest_gen.app.tools import StepTools
 from inngest_gen.calls.lazy import PriorDefers
@@ -128,6 +130,11 @@ class Function:
         if call.sessions and self.app.settings.session_propagation:
             execution.context.run(handed_on.set, (self.app, call.sessions))
 
+    @cached_property
+    def code(self) -> Mapping[str, str] | None:
+        """The fingerprints of the code that makes its records, by "module.name", as it was when this was first asked for; None: not known."""
+        return prints_of(self)
+
     def chain(self) -> Chain | None:
         """Make the middleware of one request; None where none is declared."""
         return self.options.middleware.chain()
@@ -143,6 +150,7 @@ class Function:
             max_attempts=call.max_attempts,
             events=call.events,
             parents=call.parents,
+            code=self.code,
         )
 
         async def receive() -> None:

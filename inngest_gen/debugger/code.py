@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from inngest_gen.app.codes import prints_of
 from inngest_gen.app.function import Function
 from inngest_gen.driver.divergence import UNSTABLE
-from inngest_gen.driver.fingerprint import fingerprint
 from inngest_gen.recording.recording import Recording
 
 CodeState = Literal["recorded", "changed", "unknown"]
@@ -21,11 +21,11 @@ def code_state(recording: Recording, function: Function) -> CodeState:
     """Say whether a function's code is that which made a recording."""
     if not recording.code:
         return "unknown"
-    try:
-        # By the hashes alone: a file may have been loaded under another module's name then.
-        return "recorded" if sorted(fingerprint(function).values()) == sorted(recording.code.values()) else "changed"
-    except TypeError:
+    prints = prints_of(function)
+    if prints is None:
         return "unknown"
+    # By the hashes alone: a file may have been loaded under another module's name then.
+    return "recorded" if sorted(prints.values()) == sorted(recording.code.values()) else "changed"
 
 
 def likely(cause: str, recording: Recording, function: Function) -> str:

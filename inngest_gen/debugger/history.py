@@ -92,7 +92,7 @@ class History:
             text=None if source.data is None else text(jsonvalue.decode(source.data)),
             error=None if source.error is None else source.error.to_json(),
             rank=rank,
-            failed=0 if step is None else len(step.attempts),
+            failed=0 if step is None else _failed(step),
             started=None if step is None else _time(step.started),
             ended=None if step is None else _time(step.ended),
         )
@@ -169,6 +169,12 @@ def recorded(recording: Recording) -> History:
     """Make the history of a recording as it is."""
     # A record that more than one version of the code made may hold what none of them asks for.
     return History(name=RECORDED, recording=recording, held=recording.code != {})
+
+
+def _failed(step: RecordedStep) -> int:
+    """Say how many attempts failed: of some there may be no more than their number."""
+    known = 0 if step.attempt is None else step.attempt + (step.error is not None)
+    return max(known, len(step.attempts))
 
 
 def _time(when: datetime | None) -> str | None:

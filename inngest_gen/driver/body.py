@@ -122,10 +122,15 @@ async def _attempt_within(
     except BaseException as error:  # noqa: BLE001 - as above
         outcome = await _failed(_own(error), buffer)
         assert outcome.failure is not None
+        if outcome.lazy:
+            await chain.deferred(outcome.lazy)
         await chain.attempt_failed(info, error, final=outcome.failure.no_retry)
         return outcome
+    lazy = tuple(buffer.drain())
+    if lazy:
+        await chain.deferred(lazy)
     await chain.attempt_completed(info, data)
-    return Outcome(data, None, tuple(buffer.drain()))
+    return Outcome(data, None, lazy)
 
 
 def _what(step: Run[Any]) -> str:

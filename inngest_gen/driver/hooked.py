@@ -20,6 +20,7 @@ from inngest_gen.driver.flow import Leaf
 from inngest_gen.driver.turn import Diverged, Ended, Raised, Returned, Turn
 from inngest_gen.errors import InngestGenError
 from inngest_gen.ids import step_hash
+from inngest_gen.intents.defer import Defer
 from inngest_gen.intents.step import Step
 from inngest_gen.loops import being_cancelled, scope_marker
 from inngest_gen.middleware.chain import Chain
@@ -43,6 +44,8 @@ class HookedExecution(Execution):
         self.chain: Chain = chain
         self._beginning: Beginning | None = None
         self._around: Around | None = None
+        self._told: set[tuple[str, type]] = set()
+        """The defers of which the hooks were told: a shell may let them wait for a message over several turns."""
         self._remembers = True
         """Whether recorded results are still to come."""
         self._shows = chain.sees_results
@@ -99,6 +102,8 @@ class HookedExecution(Execution):
         if self.ended is not None:
             await self._end_within()
             turn.ended = self.ended
+        elif self.chain.tells_defers:
+            await self._tell_defers()
 
     async def _begin_within(self, beginning: Beginning) -> None:
         """Take the call in, call the hooks up to the handler, and make it."""
@@ -143,11 +148,18 @@ class HookedExecution(Execution):
                     await self._run_hooks(around, around.leave(error, None))
             await self._settle_lazy()
             self.ended = self._as_output(self.ended)
+        if self.chain.tells_defers:
+            await self._tell_defers()
         match self.ended:
             case Returned(value):
                 await self.chain.run_completed(value)
             case Raised(error, final):
                 await self.chain.run_failed(error, final=final)
+
+    async def _tell_defers(self) -> None:
+        new = [op for op in self.lazy.waiting() if not isinstance(op, Defer) and (op.hash, type(op)) not in self._told]
+        self._told.update([(op.hash, type(op)) for op in new])
+        await self.chain.deferred(new)
 
     def _as_output(self, ended: Ended | None) -> Ended | None:
         if not isinstance(ended, Returned):

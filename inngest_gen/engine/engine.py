@@ -23,13 +23,13 @@ import anyio.to_thread
 
 from inngest_gen import jsonvalue
 from inngest_gen.app.app import App
+from inngest_gen.app.codes import code_of
 from inngest_gen.app.function import Function
 from inngest_gen.calls.lazy import DeferAdd, LazyOp
 from inngest_gen.clock import Clock, SystemClock, VirtualClock
 from inngest_gen.driver.attempt import current_attempt
 from inngest_gen.driver.threads import Threads
 from inngest_gen.durations import Duration, seconds
-from inngest_gen.engine.codes import code_of
 from inngest_gen.engine.limiter import FairLimiter
 from inngest_gen.engine.live import LiveRun
 from inngest_gen.engine.progress import Kind, Listener, Progress

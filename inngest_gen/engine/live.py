@@ -455,7 +455,7 @@ class LiveRun:
         now = engine.now()
         due = self._next_attempt(number, f"{record.id}:{hash}", now, outcome.retry_in, outcome.retry_at)
         lazy = [*self._drain(), *outcome.lazy]
-        info = info_of(op, attempt=number, retry_at=due)
+        info = info_of(op, started=started, attempt=number, retry_at=due)
         record.attempts[hash] = number + 1
 
         def change(tx: Tables, effects: Effects) -> None:

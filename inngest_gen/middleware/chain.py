@@ -17,12 +17,13 @@ from types import CoroutineType
 from typing import Any, Final
 
 from inngest_gen import jsonvalue
+from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.errors import InngestGenError, MiddlewareError, MisuseError
 from inngest_gen.event import Event
 from inngest_gen.intents.intent import check_id
 from inngest_gen.intents.step import Step
-from inngest_gen.middleware.info import DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo, StepPlace
+from inngest_gen.middleware.info import DeferInfo, DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo, StepPlace
 from inngest_gen.middleware.middleware import HOOKS, Middleware, Next
 
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
@@ -33,10 +34,21 @@ class Chain:
     """The hooks of one request, over `members`. `run` is there once `receive` was called.
 
     The flags tell what a driver can leave out: `sees_results` that recorded results must be shown, `transforms_steps`, `transforms_defers`,
-    `wraps_function`, `sends` that somebody wants to know of sent events.
+    `wraps_function`, `sends` that somebody wants to know of sent events, `tells_defers` of defers.
     """
 
-    __slots__ = ("_hooks", "_log", "_recorded", "run", "sees_results", "sends", "transforms_defers", "transforms_steps", "wraps_function")
+    __slots__ = (
+        "_hooks",
+        "_log",
+        "_recorded",
+        "run",
+        "sees_results",
+        "sends",
+        "tells_defers",
+        "transforms_defers",
+        "transforms_steps",
+        "wraps_function",
+    )
 
     run: RunInfo
 
@@ -52,6 +64,7 @@ class Chain:
         self.transforms_steps: bool = bool(hooks["transform_step_input"])
         self.transforms_defers: bool = bool(hooks["transform_defer_input"])
         self.wraps_function: bool = bool(hooks["wrap_function"])
+        self.tells_defers: bool = bool(hooks["on_defer"])
         self.sends: bool = bool(hooks["transform_send_event"] or hooks["wrap_send_event"])
 
     def mute(self) -> None:
@@ -59,6 +72,7 @@ class Chain:
         for name in self._hooks:
             if name.startswith("on_"):
                 self._hooks[name] = ()
+        self.tells_defers = False
 
     # The request.
 
@@ -195,6 +209,11 @@ class Chain:
         changed: DeferInput = await self._transformed("transform_defer_input", defer, DeferInput, outwards=True)
         return changed
 
+    async def deferred(self, ops: Iterable[LazyOp]) -> None:
+        """Tell of the defers that leave with the next message."""
+        for op in ops:
+            await self._tell("on_defer", _told(op, self.run.run_id))
+
     async def send(self, events: Sequence[Event], deliver: Callable[[Sequence[Event]], Awaitable[list[str]]]) -> list[str]:
         """Send events through the hooks; `deliver` sends what they made of them."""
         for hook in self._in_order("transform_send_event", outwards=True):
@@ -283,6 +302,18 @@ class _Wrapping:
         except Exception as error:
             self._came = error
             raise
+
+
+def _told(op: LazyOp, run_id: str) -> DeferInfo:
+    match op:
+        case DeferAdd(hash=hash, id=id, function=function):
+            return DeferInfo(
+                run_id=run_id, id=id, hash=hash, function=function, status="made", name=op.name, step=op.step, experiment=op.experiment
+            )
+        case DeferAbort(hash=hash, id=id, function=function):
+            return DeferInfo(run_id=run_id, id=id, hash=hash, function=function, status="aborted")
+        case DeferRejected(hash=hash, id=id, function=function):
+            return DeferInfo(run_id=run_id, id=id, hash=hash, function=function, status="rejected", reason=op.reason, step=op.step)
 
 
 def _name(hook: Callable[..., Any]) -> str:

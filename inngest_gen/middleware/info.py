@@ -19,7 +19,8 @@ class RunInfo:
     """The run: whose it is (`slug` is "{app_id}-{function_id}"), what started it, and which attempt of the handler this is, from 0.
 
     `kind` is "main", "failure" (an `on_failure` handler) or "defer" (a deferred function, whose `parents` are the runs that deferred this one).
-    `events` are as the hooks of `transform_function_input` left them; in those hooks, as they came.
+    `events` are as the hooks of `transform_function_input` left them; in those hooks, as they came. `code` has fingerprints of the code that runs, by
+    "module.name": of the handler, its sub-flows, and hooks that can lead it another way; None: it cannot be told.
     """
 
     app_id: str
@@ -31,6 +32,7 @@ class RunInfo:
     max_attempts: int
     events: tuple[Event, ...]
     parents: tuple[Parent, ...] = ()
+    code: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,26 @@ class DeferInput:
     run_id: str
     data: Mapping[str, Any]
     meta: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferInfo:
+    """A defer of the run `run_id` on its way to the engine: what is to become of it.
+
+    `status` is "made" (`function`, a slug, is to start when the run ends), "aborted" (it is taken back), or "rejected": it is skipped for `reason`.
+    `hash` is the engine's key of its `id`; `step` is the hash of the step whose body made it, None for one of the handler's own or a taken back
+    one. `name` and `experiment` are those of a made one.
+    """
+
+    run_id: str
+    id: str
+    hash: str
+    function: str | None
+    status: Literal["made", "aborted", "rejected"]
+    name: str | None = None
+    reason: str | None = None
+    step: str | None = None
+    experiment: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from typing_extensions import TypeVar
 
 from inngest_gen.event import Event
-from inngest_gen.middleware.info import DeferInput, FunctionInput, Registration, ReplyInfo, RequestInfo, RunInfo, StepInfo
+from inngest_gen.middleware.info import DeferInfo, DeferInput, FunctionInput, Registration, ReplyInfo, RequestInfo, RunInfo, StepInfo
 
 R = TypeVar("R", default=Any)
 
@@ -104,6 +104,9 @@ class Middleware:
     def transform_defer_input(self, defer: DeferInput) -> DeferInput | Awaitable[DeferInput]:
         """Change a defer's `data` (a JSON object, checked by the schema) or `meta`, before it leaves."""
         return defer
+
+    def on_defer(self, defer: DeferInfo) -> Awaitable[None] | None:
+        """Learn that a defer leaves, was taken back, or is skipped. Not called for what the engine has already, so not again in a replay."""
 
     def transform_send_event(self, events: Sequence[Event]) -> Sequence[Event] | Awaitable[Sequence[Event]]:
         """Change the events that `app.send` or `step.send_event` sends."""

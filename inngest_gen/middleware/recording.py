@@ -1,12 +1,14 @@
 """RecordingMiddleware: writes a recording of each run that ends, so that it can be debugged where the server has let go of it.
 
-The request in which a run ends replays all of it: what passes by then is the whole record. Promises: a file is whole or not there; writing holds up
-no loop, and never fails a run: what goes wrong is a log line. Refuses: to guess what hooks are not shown; see the recording format for what is null.
+The request in which a run ends replays all of it: what passes by then is the whole record. Attempts, times and the data of defers do not pass again:
+those that this process saw are kept until then. Promises: a file is whole or not there; writing holds up no loop, and never fails a run: what goes
+wrong is a log line. Refuses: to guess what hooks are not shown; see the recording format for what is null.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -24,13 +26,14 @@ import orjson
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.clock import Clock, SystemClock
-from inngest_gen.durations import Duration, seconds
+from inngest_gen.durations import Duration, seconds, utc
 from inngest_gen.event import Event
-from inngest_gen.ids import step_hash, ulid_time
-from inngest_gen.middleware.info import DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo
+from inngest_gen.ids import ulid_time
+from inngest_gen.middleware.info import DeferInfo, DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo
 from inngest_gen.middleware.middleware import Middleware, Next
+from inngest_gen.middleware.sightings import RunSeen, Sightings, StepSeen
 from inngest_gen.recording.format import dumps
-from inngest_gen.recording.recording import DeferStatus, RecordedDefer, RecordedStep, Recording, RunKind, RunStatus
+from inngest_gen.recording.recording import RecordedDefer, RecordedNote, RecordedStep, Recording, RunKind, RunStatus
 from inngest_gen.recording.redaction import Hook, check_path, redact
 from inngest_gen.sessions import run_sessions
 
@@ -38,6 +41,13 @@ _log = logging.getLogger("inngest_gen.recording")
 
 _NAME: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 """A run's id that may be a file's name: it comes from outside."""
+
+_WITH_BODY: Final = frozenset({"step.run", "step.ai.wrap"})
+"""The kinds of step whose attempts hooks are told of."""
+
+_UNSEEN: Final = "not all of this run was seen by the process that wrote it: attempts, times and defers are in it as far as they were known"
+
+_GONE: Final = "aborted, or rejected: a call does not tell which"
 
 _Outcome = tuple[bytes | None, Failure | None]
 
@@ -71,17 +81,20 @@ class RecordingMiddleware(Middleware):
         self._hook = hook
         self._patience_s = seconds(patience)
         self._clock = clock or SystemClock()
+        self._sightings = Sightings()
         # Of the request:
+        self._seen = RunSeen()
         self._run: RunInfo | None = None
         self._call: bytes | None = None
         self._asked: dict[str, StepInfo] = {}
         self._outcomes: dict[str, _Outcome] = {}
-        self._defers: list[DeferInput] = []
+        self._leaving: dict[str, DeferInput] = {}
+        self._new: set[str] = set()
         self._output: bytes | None = None
 
     def __call__(self) -> RecordingMiddleware:
         """Make the middleware of a request."""
-        return RecordingMiddleware(
+        made = RecordingMiddleware(
             self._directory,
             failed_only=self._failed_only,
             redact=self._paths,
@@ -89,6 +102,8 @@ class RecordingMiddleware(Middleware):
             patience=self._patience_s,
             clock=self._clock,
         )
+        made._sightings = self._sightings
+        return made
 
     # What passes by.
 
@@ -100,7 +115,12 @@ class RecordingMiddleware(Middleware):
     def transform_function_input(self, input: FunctionInput) -> FunctionInput:
         """Keep what the run was given."""
         self._run = input.run
+        self._seen = self._sightings.of(input.run.run_id)
         return input
+
+    def on_run_start(self, run: RunInfo) -> None:  # noqa: ARG002 - it is the other hooks'
+        """Keep when."""
+        self._seen.began = self._clock.now()
 
     async def wrap_function(self, run: RunInfo, next: Next) -> Any:  # noqa: ARG002 - it is the other hooks'
         """Keep the result as it is here: what `on_run_complete` is told of is what the server gets."""
@@ -109,15 +129,31 @@ class RecordingMiddleware(Middleware):
         return value
 
     def transform_step_input(self, step: StepInfo) -> StepInfo:
-        """Keep which steps are asked for, in their order."""
+        """Keep which steps are asked for, in their order, and when waits began."""
         self._asked.setdefault(step.hash, step)
+        if not step.memoized and step.kind not in _WITH_BODY:
+            self._seen.asked(step.hash, self._clock.now())
         return step
+
+    def on_step_start(self, step: StepInfo) -> None:
+        """Keep when an attempt began."""
+        self._seen.attempt_began(step.hash, step.attempt or 0, self._clock.now())
+
+    def on_step_complete(self, step: StepInfo, output: Any) -> None:  # noqa: ARG002 - the result is shown on its way to the handler
+        """Keep when it ended."""
+        self._seen.attempt_ended(step.hash, self._clock.now())
+
+    def on_step_error(self, step: StepInfo, error: BaseException, final: bool) -> None:
+        """Keep when and how it failed."""
+        self._seen.attempt_failed(step.hash, step.attempt or 0, self._clock.now(), Failure.of(error), final=final)
 
     async def wrap_step(self, step: StepInfo, next: Next) -> Any:
         """Keep results as they are delivered."""
         if not step.memoized:
             return await next()
         self._asked[step.hash] = step  # with the id that it has after all hooks
+        if step.hash in self._seen.steps:
+            self._seen.has_result(step.hash, self._clock.now())
         try:
             value = await next()
         except Exception as error:
@@ -127,19 +163,44 @@ class RecordingMiddleware(Middleware):
         return value
 
     def transform_defer_input(self, defer: DeferInput) -> DeferInput:
-        """Keep what leaves."""
-        self._defers.append(defer)
+        """Keep the data as it is here."""
+        self._leaving[str(defer.id)] = defer
         return defer
+
+    def on_defer(self, defer: DeferInfo) -> None:
+        """Keep what leaves, and what becomes of it."""
+        self._new.add(defer.hash)
+        data = self._leaving.pop(defer.id, None)
+        if defer.status == "aborted" and (known := self._seen.defers.get(defer.hash)) is not None:
+            made = dataclasses.replace(known, status="aborted", data=None)
+        else:
+            made = RecordedDefer(
+                id=defer.id,
+                name=defer.name or "",
+                hash=defer.hash,
+                function=defer.function,
+                step=defer.step,
+                status="after_run" if defer.status == "made" else defer.status,
+                reason=defer.reason,
+                data=None if data is None else jsonvalue.encode(data.data, "a defer's data"),
+                meta=None if data is None else data.meta,
+                experiment=defer.experiment,
+            )
+        self._seen.deferred(made)
 
     async def on_run_complete(self, run: RunInfo, output: Any) -> None:  # noqa: ARG002 - see wrap_function
         """Write the recording."""
         if not self._failed_only:
             await self._write(run, "completed", self._output, None)
+        self._sightings.over(run.run_id)
 
     async def on_run_error(self, run: RunInfo, error: BaseException, final: bool) -> None:
         """Write the recording, once there is no other attempt."""
-        if final:
-            await self._write(run, "failed", None, Failure.of(error))
+        if not final:
+            self._seen.handler_failed(run.attempt, self._clock.now(), Failure.of(error))
+            return
+        await self._write(run, "failed", None, Failure.of(error))
+        self._sightings.over(run.run_id)
 
     # The file.
 
@@ -172,12 +233,15 @@ class RecordingMiddleware(Middleware):
             sessions=run_sessions(events),
             attempt=run.attempt,
             max_attempts=run.max_attempts,
+            code=run.code,
             steps=tuple(self._steps()),
             defers=tuple(self._recorded_defers()),
+            notes=tuple(self._notes()),
             output=output,
             error=error,
             created=_created(run.run_id),
-            ended=datetime.fromtimestamp(self._clock.now(), UTC),
+            started=_when(self._seen.began),
+            ended=utc(self._clock.now()),
             made_by="inngest_gen's RecordingMiddleware",
         )
 
@@ -189,6 +253,9 @@ class RecordingMiddleware(Middleware):
             data, error = self._outcomes.get(hash, (None, None))
             index, place = repeats[step.id], step.place
             repeats[step.id] += 1
+            seen = self._seen.steps.get(hash) or StepSeen()
+            # Where it ended is where its last attempt did: another process may have had that.
+            is_last = seen.ended is not None or hash not in ranks
             steps.append(
                 RecordedStep(
                     id=step.id,
@@ -204,21 +271,31 @@ class RecordingMiddleware(Middleware):
                     rank=ranks.get(hash),
                     data=data,
                     error=error,
+                    attempts=tuple(one for _, one in sorted(seen.failed.items())),
+                    attempt=seen.attempt if is_last else None,
+                    started=_when(seen.started) if is_last else None,
+                    ended=_when(seen.ended),
                 )
             )
         return steps
 
     def _recorded_defers(self) -> list[RecordedDefer]:
-        """List the defers that leave with this request, and those of earlier ones, of which a call tells the hash alone."""
+        """List the defers that this process saw leave, after those of which a call tells the hash alone."""
         known = _known(self._call)
-        found = {hash: _earlier(hash, one) for hash, one in known.items()}
-        for defer in self._defers:
-            id = str(defer.id)
-            hash = step_hash(id)
-            found[hash] = RecordedDefer(
-                id=id, hash=hash, function=defer.function, data=jsonvalue.encode(defer.data, "a defer's data"), meta=defer.meta
-            )
-        return list(found.values())
+        seen = self._seen.defers
+        found = [_earlier(hash, one) for hash, one in known.items() if hash not in seen]
+        for hash, defer in seen.items():
+            if defer.status == "after_run" and known.get(hash) is False:
+                found.append(dataclasses.replace(defer, status="aborted", data=None, reason=_GONE))
+            elif defer.status == "after_run" and self._call is not None and hash not in known and hash not in self._new:
+                found.append(dataclasses.replace(defer, status="dropped", reason="it did not reach the server"))
+            else:
+                found.append(defer)
+        return found
+
+    def _notes(self) -> list[RecordedNote]:
+        notes = list(self._seen.notes.values())
+        return notes if self._seen.began is not None else [RecordedNote(kind="note", at=None, text=_UNSEEN), *notes]
 
 
 def _say(run: RunInfo, reason: str) -> None:
@@ -258,18 +335,20 @@ def _handled(run: RunInfo, event: Event | None) -> Failure | None:
     return Failure.from_json(error) if isinstance(error, Mapping) else None
 
 
-def _known(call: bytes | None) -> dict[str, Any]:
-    """Give the defers that a call tells of (A34)."""
-    if call is None:
+def _known(call: bytes | None) -> dict[str, bool]:
+    """Give the defers that a call tells of, and whether they can be aborted (A34)."""
+    told = None if call is None else orjson.loads(call).get("defers")
+    if not isinstance(told, dict):
         return {}
-    told = orjson.loads(call).get("defers")
-    return told if isinstance(told, dict) else {}
+    return {hash: not (isinstance(one, dict) and one.get("abortable") is False) for hash, one in told.items()}
 
 
-def _earlier(hash: str, told: object) -> RecordedDefer:
-    gone = isinstance(told, dict) and told.get("abortable") is False
-    status: DeferStatus = "aborted" if gone else "after_run"
-    return RecordedDefer(id=hash, hash=hash, status=status, reason="aborted, or rejected: a call does not tell which" if gone else None)
+def _earlier(hash: str, abortable: bool) -> RecordedDefer:
+    return RecordedDefer(id=hash, hash=hash, status="after_run" if abortable else "aborted", reason=None if abortable else _GONE)
+
+
+def _when(at: float | None) -> datetime | None:
+    return None if at is None else utc(at)
 
 
 def _created(run_id: str) -> datetime | None:

@@ -94,9 +94,16 @@ def _step(step: RecordedStep) -> dict[str, Any]:
         **({} if step.data is None else {"result": jsonvalue.decode(step.data)}),
         "error": _failure(step.error),
         "attempts": [
-            {"number": one.number, "at": _time(one.at), "error": _failure(one.error), "retry_at": _time(one.retry_at)}
+            {
+                "number": one.number,
+                "started": _time(one.started),
+                "at": _time(one.at),
+                "error": _failure(one.error),
+                "retry_at": _time(one.retry_at),
+            }
             for one in step.attempts
         ],
+        "attempt": step.attempt,
         "started": _time(step.started),
         "ended": _time(step.ended),
         "due": _time(step.due),
@@ -292,6 +299,7 @@ def _read_step(one: _Object) -> RecordedStep:
         data=one.json("result"),
         error=one.failure("error"),
         attempts=one.list("attempts", _read_attempt) if one.value.get("attempts") else (),
+        attempt=one.some_number("attempt"),
         started=one.time("started"),
         ended=one.time("ended"),
         due=one.time("due"),
@@ -302,7 +310,9 @@ def _read_attempt(one: _Object) -> RecordedAttempt:
     error = one.failure("error")
     if error is None:
         raise one.wrong("error", "an error")
-    return RecordedAttempt(number=one.number("number", 0), at=one.time("at"), error=error, retry_at=one.time("retry_at"))
+    return RecordedAttempt(
+        number=one.number("number", 0), at=one.time("at"), error=error, retry_at=one.time("retry_at"), started=one.time("started")
+    )
 
 
 def _read_defer(one: _Object) -> RecordedDefer:

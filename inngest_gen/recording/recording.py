@@ -29,12 +29,13 @@ DeferStatus = Literal["after_run", "scheduled", "aborted", "rejected", "dropped"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedAttempt:
-    """A failed attempt: its number from 0, when it failed, its error, and when the next was to come (None: no more)."""
+    """A failed attempt: its number from 0, when it failed, its error, when the next was to come (None: no more, or not known), when it began."""
 
     number: int
     at: datetime | None
     error: Failure
     retry_at: datetime | None = None
+    started: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class RecordedStep:
     `id` is what the handler called it, `name` what is shown ("": the id), `index` the repeat of the id (0 for the first), `hash` the record's key.
     `position` counts steps in the order of their yields (None: the record doesn't tell), `path` names the branch and sub-flow, `at` is "file:line"
     of the yield. `options` are those it was made with. `rank` is its place in the order of completion, which is the order in which a replay
-    delivers results; None: it has none. `data` is the result as JSON, `error` the failure for good; `attempts` are the failed ones.
+    delivers results; None: it has none. `data` is the result as JSON, `error` the failure for good; `attempts` are the failed ones that are known,
+    and `attempt` is the number of the last one, from 0 (None: it is not known).
     """
 
     id: str
@@ -61,6 +63,7 @@ class RecordedStep:
     data: bytes | None = None
     error: Failure | None = None
     attempts: tuple[RecordedAttempt, ...] = ()
+    attempt: int | None = None
     started: datetime | None = None
     ended: datetime | None = None
     due: datetime | None = None

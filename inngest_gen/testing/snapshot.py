@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import orjson
 
+from inngest_gen.app.codes import code_of
 from inngest_gen.app.function import Function
-from inngest_gen.engine.codes import code_of
 from inngest_gen.engine.store.reader import Reader
 from inngest_gen.recording.recording import Recording
 

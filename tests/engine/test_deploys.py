@@ -267,7 +267,7 @@ class TestUnchangedCode:
         def unknown(_: object) -> Any:
             raise TypeError("compiled")
 
-        monkeypatch.setattr("inngest_gen.engine.codes.fingerprint", unknown)
+        monkeypatch.setattr("inngest_gen.app.codes.fingerprint", unknown)
         versions = Versions(path)
         await versions.deploy(SWITCHED)
         versions.settings["first"] = "other"

@@ -383,3 +383,55 @@ class TestErrors:
             yield ctx.defer("d", note, {}, meta={"sessions": {"a": "b"}})
 
         assert of(await run(path, app), "f").defers[0].meta == {"tag": "d", "sessions": {"a": "b"}}
+
+
+class Told(ig.Middleware):
+    """Writes down what it is told of defers."""
+
+    def __init__(self, told: list[ig.DeferInfo]) -> None:
+        self._told = told
+
+    async def on_defer(self, defer: ig.DeferInfo) -> None:
+        await anyio.lowlevel.checkpoint()
+        self._told.append(defer)
+
+
+@pytest.mark.parametrize("members", [[], [Seals]], ids=["alone", "with one that changes data"])
+async def test_what_becomes_of_a_defer_is_told_once(path: pathlib.Path, members: list[Any]) -> None:
+    told: list[ig.DeferInfo] = []
+    app, note = shop(lambda: Told(told), *members, retries=1)
+    tried: list[int] = []
+
+    def body() -> None:
+        ig.defer("of a body", note, {"n": 1}).submit()
+        ig.defer("late", note, [1]).submit()  # type: ignore[arg-type]
+        tried.append(1)
+        if len(tried) == 1:
+            raise ConnectionError("away")
+
+    @app.function("f", trigger="go")
+    async def f(ctx: ig.Context) -> ig.Flow:
+        kept: ig.DeferHandle = yield ctx.defer("kept", note, {"n": 1})
+        unsent: ig.DeferHandle = yield ctx.defer("unsent", note, {"n": 1})
+        yield unsent.abort()
+        yield ctx.defer("wrong", print, {"n": 1})  # type: ignore[arg-type]
+        yield ctx.step.run("one", body)
+        yield ctx.step.sleep("nap", 1)
+        yield kept.abort()
+        yield ctx.defer("last", note, {"n": 1})
+
+    runs = await run(path, app)
+    one = of(runs, "f")
+    assert len(tried) == 2
+    assert [(info.id, info.status, info.function) for info in told] == [
+        ("kept", "made", "shop-note"),
+        ("wrong", "rejected", None),
+        ("of a body", "made", "shop-note"),
+        ("late", "rejected", "shop-note"),
+        ("kept", "aborted", "shop-note"),
+        ("last", "made", "shop-note"),
+    ]
+    assert {info.run_id for info in told} == {one.id}
+    by = {info.id: info.step for info in told}
+    assert by == {"kept": None, "wrong": None, "of a body": step(one, "one").hash, "late": step(one, "one").hash, "last": None}
+    assert [info.reason is not None for info in told] == [False, True, False, True, False, False]

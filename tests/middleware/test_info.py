@@ -10,14 +10,17 @@ import pytest
 
 import inngest_gen as ig
 from inngest_gen.calls.request import Parent
+from inngest_gen.driver.fingerprint import fingerprint
+from inngest_gen.ids import step_hash
 from tests.engine.rig import of, run, step
 
 ATTRIBUTES: dict[type, set[str]] = {
-    ig.RunInfo: {"app_id", "function_id", "slug", "kind", "run_id", "attempt", "max_attempts", "events", "parents"},
+    ig.RunInfo: {"app_id", "function_id", "slug", "kind", "run_id", "attempt", "max_attempts", "events", "parents", "code"},
     ig.FunctionInput: {"run", "events"},
     ig.StepInfo: {"run", "id", "name", "kind", "hash", "memoized", "attempt", "args", "kwargs", "data", "options", "place"},
     ig.StepPlace: {"position", "index", "path", "at"},
     ig.DeferInput: {"id", "function", "run_id", "data", "meta"},
+    ig.DeferInfo: {"run_id", "id", "hash", "function", "status", "name", "reason", "step", "experiment"},
     ig.RequestInfo: {"method", "url", "headers", "body", "slug"},
     ig.ReplyInfo: {"status", "headers", "body"},
     ig.Registration: {"app_id", "function_id"},
@@ -88,6 +91,9 @@ class Keeps(ig.Middleware):
     def transform_defer_input(self, defer: ig.DeferInput) -> ig.DeferInput:
         return self._keep("transform_defer_input", defer)
 
+    def on_defer(self, defer: ig.DeferInfo) -> None:
+        self._keep("on_defer", defer)
+
     def transform_send_event(self, events: Sequence[ig.Event]) -> Sequence[ig.Event]:
         return self._keep("transform_send_event", events)
 
@@ -106,7 +112,7 @@ async def test_what_the_hooks_of_a_run_are_told(path: pathlib.Path) -> None:
     @app.function("f", trigger="go")
     async def f(ctx: ig.Context) -> ig.Flow:
         yield ctx.step.run(ig.Id("one", name="The first"), body, 1, by="me")
-        yield ctx.defer("d", note, {"n": 1}, meta={"sessions": {"s": "x"}})
+        yield ctx.defer(ig.Id("d", name="The note"), note, {"n": 1}, meta={"sessions": {"s": "x"}})
         yield ig.Done()
 
     runs = await run(path, app, ig.Event("go", {"x": 1}, id="e1", ts=1_790_000_000_000))
@@ -118,7 +124,11 @@ async def test_what_the_hooks_of_a_run_are_told(path: pathlib.Path) -> None:
     run_info = ig.RunInfo(
         app_id="shop", function_id="f", slug="shop-f", kind="main", run_id=parent.id, attempt=0, max_attempts=3,
         events=(ig.Event("go", {"x": 1}, id="e1", ts=1_790_000_000_000),), parents=(),
+        code=f.code,
     )  # fmt: skip
+    steering = ("restore_defer_input", "transform_function_input", "transform_step_input", "wrap_step", "wrap_function")
+    prints = [fingerprint(one) for one in (f.handler, *(getattr(Keeps, name) for name in steering))]
+    assert f.code == {name: found for one in prints for name, found in one.items()}
     for hook in ("on_memoization_end", "on_run_start", "wrap_function", "on_run_complete"):
         assert told[hook][0] == run_info
     assert told["transform_function_input"][0] == ig.FunctionInput(run=run_info, events=run_info.events)
@@ -136,6 +146,9 @@ async def test_what_the_hooks_of_a_run_are_told(path: pathlib.Path) -> None:
     ]
     assert told["restore_defer_input"] == [
         ig.DeferInput(id=None, function="shop-note", run_id=parent.id, data={"n": 1}, meta={"sessions": {"s": "x"}})
+    ]
+    assert told["on_defer"] == [
+        ig.DeferInfo(run_id=parent.id, id="d", hash=step_hash("d"), function="shop-note", status="made", name="The note")
     ]
     deferred = told["on_run_start"][1]
     assert (deferred.kind, deferred.run_id, deferred.parents) == ("defer", child.id, (Parent(run_id=parent.id, fn_slug="shop-f"),))

@@ -33,6 +33,7 @@ class _Found:
     data: bytes | None = None
     error: Failure | None = None
     attempts: list[RecordedAttempt] = field(default_factory=list)
+    attempt: int | None = None
     started: float | None = None
     ended: float | None = None
 
@@ -72,12 +73,18 @@ class _Log:
             case "attempt":
                 number = info.get("attempt", len(step.attempts))
                 error = _error(data) or Failure(name="Error", message="")
-                step.attempts.append(RecordedAttempt(number=number, at=utc(at), error=error, retry_at=_maybe(info.get("retry_at"))))
+                step.attempts.append(
+                    RecordedAttempt(
+                        number=number, at=utc(at), error=error, retry_at=_maybe(info.get("retry_at")), started=_maybe(info.get("started"))
+                    )
+                )
+                step.attempt = number
             case "result" | "error":
                 self._rank += 1
                 step.rank = self._rank
                 step.ended = at
                 step.started = info.get("started") or step.started or at
+                step.attempt = info.get("attempt", step.attempt)
                 if kind == "result":
                     step.status, step.data = "completed", data if data is not None else b"null"
                 else:
@@ -163,6 +170,7 @@ def _step(hash: str, step: _Found, due: dict[str, float | None], *, ended: bool)
         data=step.data,
         error=step.error,
         attempts=tuple(step.attempts),
+        attempt=step.attempt,
         started=_maybe(step.started),
         ended=_maybe(step.ended),
         due=_maybe(due.get(hash)),
