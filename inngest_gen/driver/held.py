@@ -56,6 +56,7 @@ _PLAIN = frozenset({
     str, bytes, int, float, bool, types.NoneType, dict, list, tuple, set, frozenset, types.FrameType, types.CodeType, types.ModuleType,
 })  # fmt: skip
 _WITH: dict[types.CodeType, bool] = {}
+_INERT: dict[type, bool] = {}
 
 
 def open_scope(generator: Any, apart: Container[int] = _NOWHERE) -> str | None:
@@ -199,7 +200,8 @@ def _closing(generator: Any, at: str, apart: Container[int], seen: set[int]) -> 
         return
     seen.add(id(generator))
     for referent in [*gc.get_referents(generator), *_entered(generator, apart, set())]:
-        if type(referent) not in _PLAIN:
+        cls = type(referent)
+        if cls not in _PLAIN and not _INERT.get(cls, False):
             yield from _closed(referent, at, apart, seen)
 
 
@@ -225,6 +227,10 @@ def _closed(held: Any, at: str, apart: Container[int], seen: set[int]) -> Iterat
     elif hasattr(type(held), "__del__") or _finalized(held):
         seen.add(id(held))
         yield f"a {type(held).__module__}.{type(held).__qualname__}, which has a destructor", at
+    elif not type(held).__dictoffset__:  # nor can another one of its class be what is looked for here
+        if len(_INERT) > 4096:
+            _INERT.clear()
+        _INERT[type(held)] = True
 
 
 def _finalized(held: Any) -> bool:

@@ -14,7 +14,7 @@ from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest
 from inngest_gen.driver.turn import Planned
 from inngest_gen.engine.rules import received
-from inngest_gen.engine.store.tables import Tables
+from inngest_gen.engine.store.tables import Row, Tables
 from inngest_gen.event import Event
 from inngest_gen.sessions import run_sessions
 
@@ -82,7 +82,7 @@ def load(tables: Tables, run: int) -> Record | None:
     return record
 
 
-def identified(tables: Tables, row: sqlite3.Row) -> Record:
+def identified(tables: Tables, row: Row) -> Record:
     """Give a run by its row, with nothing of what is recorded of its steps."""
     return Record(
         run=row["run"],

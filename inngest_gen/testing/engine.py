@@ -43,6 +43,7 @@ from inngest_gen.testing.result import Result, results
 from inngest_gen.testing.snapshot import Snapshot
 from inngest_gen.testing.standins import Functions, StandIns, Steps
 from inngest_gen.testing.stops import Stop
+from inngest_gen.testing.tables import Rows
 from inngest_gen.testing.witness import Witness, witnesses
 
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
@@ -165,7 +166,6 @@ class MemoryEngine:
         finally:
             self._patience.close()
             self.threads.close()
-            self.store.close()
             for app in self.apps:
                 app.engine = None
             for logger, level in self._levels:
@@ -274,16 +274,15 @@ class MemoryEngine:
 
     def results(self) -> dict[str, Result]:
         """Give what each run has done so far, by run id, in the order in which they were made."""
-        numbers = self.store.run_numbers()
-        runs = [run for id in numbers if (run := self.store.reader.get(id)) is not None]
         under_way = {run: handled.under_way() for run, handled in self._live.items()}
-        made = results(runs, numbers, self.asked, under_way, self.sent, self.logged, Snapshot(self.store.serialized(), self.functions))
+        snapshot = Snapshot(Rows(self.store.tables), self.functions)
+        made = results(self.store.runs(), self.asked, under_way, self.sent, self.logged, snapshot)
         self._witness.results = made
         return made
 
     def run_id(self, run: int) -> str:
         """Give the id of the run with a number."""
-        return next(id for id, number in self.store.run_numbers().items() if number == run)
+        return self.store.run_id(run)
 
     def check_used(self) -> None:
         """Raise NotUsed if a stand-in was given for a step that was never asked for, or an event that nothing waited for."""
@@ -417,7 +416,7 @@ class MemoryEngine:
         elif self._later and self._later[0][0] <= now:
             heapq.heappop(self._later)[2]()
         else:
-            runs = list(dict.fromkeys(run for _, run in sorted(one for one in self.store.tables.timers() if one[0] <= now)))
+            runs = self.store.tables.due_runs(now)
             self.write(lambda tx: self.store.transitions.fire(tx, runs), "that a time has come")
 
     def _send_wanted(self) -> bool:

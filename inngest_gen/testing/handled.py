@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_gen import jsonvalue
@@ -202,6 +201,7 @@ class Handled:
             return False
         self._function = function
         self._max_attempts = function.options.retries + 1
+        self._replays = engine.always_replay and _is_generator(function)
         now = engine.now()
         if record.codes is None:
             self._write(lambda tx, _: tx.started(record.run, now, ""), f"that {record.function} has begun")
@@ -222,7 +222,8 @@ class Handled:
         self, record: Record, chain: Chain | None, *, enter: Enter | None = None, prior: PriorDefers | None = None
     ) -> Execution:
         function = self._function
-        call = replace(record.call(self._max_attempts), attempt=self._attempt)
+        record.attempt = self._attempt  # counted anew since, maybe
+        call = record.call(self._max_attempts)
         return function.begin(
             call,
             memos=record.memos,
@@ -260,7 +261,7 @@ class Handled:
 
     async def _check(self, execution: Execution, ended: Ended | None) -> None:
         engine = self._engine
-        if not engine.always_replay or not _is_generator(self._function):
+        if not self._replays:
             return
         if isinstance(ended, Diverged) or (isinstance(ended, Raised) and not ended.final):
             return  # what comes next is a replay itself

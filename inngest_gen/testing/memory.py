@@ -1,22 +1,23 @@
-"""The engine's tables in memory: the same statements and the same changes of state as in its file, without a thread and without a disk.
+"""The engine's changes of state over tables in memory, without a thread and without a disk.
 
 Promises: a change is made as a whole or not at all; `writes` counts them, and `cut` ends the test's process, so to say, after one of them.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from inngest_gen.app.function import Function
 from inngest_gen.clock import Clock
 from inngest_gen.engine.rules.matching import Triggers
-from inngest_gen.engine.store.reader import Reader
-from inngest_gen.engine.store.schema import MIGRATIONS
+from inngest_gen.engine.run import Run
+from inngest_gen.engine.store.reader import run_of
 from inngest_gen.engine.store.tables import Tables
 from inngest_gen.engine.transitions import Effects, Transitions
 from inngest_gen.options.trigger import Cron
+from inngest_gen.testing.tables import MemoryTables
 
 
 class Cut(BaseException):
@@ -27,7 +28,6 @@ class MemoryStore:
     """The tables, and what changes them. `slugs` are the functions that can be started; `new_id` makes ids."""
 
     def __init__(self, functions: Mapping[str, Function], slugs: set[str], clock: Clock, new_id: Callable[[float], str]) -> None:
-        self._connection = _idle.pop() if _idle else _fresh()
         self._lock = threading.Lock()  # a step's body may send from its thread
         triggers = Triggers(
             (trigger.name, function.slug)
@@ -35,9 +35,8 @@ class MemoryStore:
             for trigger in function.options.triggers
             if not isinstance(trigger, Cron)
         )
-        self.tables: Tables = Tables(self._connection)
+        self.tables: MemoryTables = MemoryTables()
         self.transitions: Transitions = Transitions(slugs, triggers, clock, new_id)
-        self.reader: Reader = Reader.over(self._connection)
         self.writes: int = 0
         """How many changes have been made."""
         self.cut_after: int | None = None
@@ -51,12 +50,12 @@ class MemoryStore:
         with self._lock:
             if self.is_cut:
                 raise Cut
-            self._connection.execute("BEGIN")
+            tables = self.tables
+            tables.begin()
             try:
-                effects = change(self.tables)
-                self._connection.execute("COMMIT")
+                effects = change(tables)
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                tables.take_back()
                 raise
             self.writes += 1
             if self.told is not None:
@@ -73,38 +72,37 @@ class MemoryStore:
 
     def defers(self, run: int) -> dict[str, tuple[str, bytes | None]]:
         """Give the id and the data of each defer of a run, by hash."""
-        rows = self._connection.execute("SELECT hash, id, data FROM defers WHERE run = ?", (run,))
-        return {hash: (id, data) for hash, id, data in rows}
+        return {hash: (defer.id, defer.data) for hash, defer in self.tables.deferred.get(run, {}).items()}
 
     def nth(self, run: int) -> int:
         """Say which of its function's runs a run is, from 1."""
-        count: int = self._connection.execute(
-            "SELECT count(*) FROM runs WHERE run <= ?1 AND function = (SELECT function FROM runs WHERE run = ?1)", (run,)
-        ).fetchone()[0]
-        return count
+        rows = self.tables.runs
+        function = rows[run - 1]["function"]
+        return sum(row["function"] == function for row in rows[:run])
 
-    def run_numbers(self) -> dict[str, int]:
-        """Give the numbers of all runs by their ids, in the order of their creation."""
-        return dict(self._connection.execute("SELECT id, run FROM runs ORDER BY run").fetchall())
+    def run_id(self, run: int) -> str:
+        """Give the id of the run with a number."""
+        id: str = self.tables.runs[run - 1]["id"]
+        return id
 
-    def serialized(self) -> bytes:
-        """Give the tables as they are now."""
-        return self._connection.serialize()
+    def runs(self) -> dict[int, Run]:
+        """Give all runs by number, in the order of their creation."""
+        return {row["run"]: self._run(row) for row in self.tables.runs}
 
-    def close(self) -> None:
-        """Forget everything."""
-        for table in _TABLES:
-            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
-        _idle.append(self._connection)
-
-
-# A connection that is used again has its statements compiled already: half a millisecond a test.
-_idle: list[sqlite3.Connection] = []
-_TABLES = ("commands", "pauses", "defers", "log", "runs", "events", "meta")
-
-
-def _fresh() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256, check_same_thread=False)
-    for migration in MIGRATIONS:
-        connection.executescript(migration)
-    return connection
+    def _run(self, row: Mapping[str, Any]) -> Run:
+        tables = self.tables
+        run = row["run"]
+        event = tables.events[row["event"] - 1]
+        parent = row["parent"]
+        joined = (
+            run, row["id"], row["function"], row["kind"], row["status"], row["attempt"], row["codes"], row["created"], row["started"],
+            row["ended"], row["output"], row["error"], event.id, event.name, event.data, event.ts, event.meta,
+            None if parent is None else self.run_id(parent),
+        )  # fmt: skip
+        entries = [entry[1:] for entry in tables.entries[run]]
+        waiting = {} if row["ended"] is not None else {hash: pause.due for hash, pause in tables.pausing.get(run, {}).items()}
+        defers = [
+            (one.id, one.name, one.function, one.data, one.meta, one.experiment, one.status, one.reason, one.child)
+            for one in tables.deferred.get(run, {}).values()
+        ]
+        return run_of(joined, entries, waiting, defers)

@@ -6,6 +6,7 @@ One scope around all that happens, whose deadline is moved on with each happenin
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -29,6 +30,7 @@ class Patience:
         self._scope: anyio.CancelScope | None = None
         self._mark: object = None
         self._what = ""
+        self._begun = -math.inf
 
     def open(self) -> None:
         """Begin to wait; nothing if it is open already."""
@@ -39,18 +41,19 @@ class Patience:
 
     def begin(self, what: str) -> None:
         """Begin to wait for something."""
-        scope = self._scope
-        assert scope is not None
         self._what = what
-        due = anyio.current_time() + self._seconds
-        if scope.deadline == math.inf or due - scope.deadline > self._seconds * _CLOSE:  # to move it takes as long as a small step
-            scope.deadline = due
+        now = time.monotonic()
+        if now - self._begun > self._seconds * _CLOSE:  # to move it takes as long as a small step
+            self._begun = now
+            assert self._scope is not None
+            self._scope.deadline = anyio.current_time() + self._seconds
 
     def close(self) -> None:
         """Wait no more. Where a scope has been opened inside, which `ctx.using` may hold, it stays open without a deadline."""
         if self._scope is None:
             return
         self._scope.deadline = math.inf
+        self._begun = -math.inf
         if scope_marker()() is self._mark:
             scope, self._scope = self._scope, None
             scope.__exit__(None, None, None)
@@ -58,6 +61,7 @@ class Patience:
     def failed(self, error: BaseException) -> BaseException:
         """Wait no more, since `error` was raised; gives what is to be raised: Stuck, with the line, if the deadline has come."""
         scope, self._scope = self._scope, None
+        self._begun = -math.inf
         assert scope is not None
         at = _place(error.__traceback__)
         try:

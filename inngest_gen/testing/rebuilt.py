@@ -30,6 +30,7 @@ SentDefer = tuple[str, bytes | None]
 """A defer's id and its data, None where it is not kept."""
 
 _IDENTITY = frozenset({"code", "hash", "id", "lasti", "name", "result"})
+_PARTS: Final[dict[type[Step[Any]], tuple[str, ...]]] = {}
 WORDS: Final = {
     "fn": "function",
     "args": "arguments",
@@ -87,10 +88,11 @@ def _check_op(run: str, one: Op, other: Op) -> None:
 
 def parts(step: Step[Any]) -> Iterator[tuple[str, Any]]:
     """Give what a step was made with, by name."""
-    for cls in type(step).__mro__:
-        for name in getattr(cls, "__slots__", ()):
-            if name not in _IDENTITY:
-                yield name, getattr(step, name)
+    cls = type(step)
+    if cls not in _PARTS:
+        _PARTS[cls] = tuple(name for one in cls.__mro__ for name in getattr(one, "__slots__", ()) if name not in _IDENTITY)
+    for name in _PARTS[cls]:
+        yield name, getattr(step, name)
 
 
 def _check_defers(run: str, live: Execution, again: Execution, sent: Mapping[str, SentDefer]) -> None:

@@ -278,18 +278,16 @@ def _given(step: Step[Any] | None) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
 
 
 def results(
-    runs: Iterable[Run],
-    numbers: Mapping[str, int],
+    runs: Mapping[int, Run],
     asked: Mapping[tuple[int, str], Step[Any]],
     under_way: Mapping[int, Sequence[Op]],
     sent: Sequence[tuple[int | None, Event]],
     logs: Sequence[logging.LogRecord],
     snapshot: Snapshot,
 ) -> dict[str, Result]:
-    """Make the results of all runs of a test, by run id. `under_way` are the steps that were asked for, by run: some are not recorded yet."""
+    """Make the results of all runs of a test, by run id, given the runs by number. `under_way` has the steps that were asked for, recorded or not."""
     found: dict[str, Result] = {}
-    for run in runs:
-        number = numbers[run.id]
+    for number, run in runs.items():
         steps = [StepResult.of(step, asked.get((number, step.hash))) for step in run.steps]
         known = {step.hash for step in run.steps}
         steps += [StepResult.running(op) for op in under_way.get(number, ()) if op.hash not in known]

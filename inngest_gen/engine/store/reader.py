@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import sqlite3
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Self
@@ -27,6 +28,7 @@ _RUN = (
 )
 _ONE = f"{_RUN} WHERE r.id = ?"
 _CAUSED = f"{_RUN} WHERE r.origin = ? ORDER BY r.run"
+_DEFERS = "SELECT id, name, function, data, meta, experiment, status, reason, child FROM defers WHERE run = ? ORDER BY number"
 _OF_STEPS = frozenset({"plan", "attempt", "result", "error", "abandoned"})
 _MANY_BYTES = 100_000
 _position = attrgetter("position")
@@ -152,80 +154,85 @@ class Reader:
             return [self._run(row, limit) for row in rows]
 
     def _run(self, row: tuple[Any, ...], limit: _Limit) -> Run:
-        (
-            number, id, function, kind, status, attempt, _, created, started, ended, output, error,
-            event_id, event_name, event_data, event_ts, event_meta, parent_id, has_defers,
-        ) = row  # fmt: skip
+        number, ended, output, event_data, has_defers = row[0], row[9], row[10], row[14], row[18]
         limit.count(output, event_data)
-        steps, notes = self._steps(number, limit, has_ended=ended is not None)
-        return Run(
-            id=id,
-            function_id=function,
-            kind=kind,
-            status=status,
-            event=Event(
-                event_name,
-                jsonvalue.decode(event_data),
-                id=event_id,
-                ts=event_ts,
-                meta=None if event_meta is None else jsonvalue.decode(event_meta),
-            ),
-            output=None if output is None else jsonvalue.decode(output),
-            error=_error(error),
-            attempt=attempt,
-            steps=steps,
-            defers=self._defers(number) if has_defers else (),
-            notes=notes,
-            parent_run_id=parent_id,
-            created=utc(created),
-            started=_maybe_time(started),
-            ended=_maybe_time(ended),
-        )
+        read = self._connection.execute
+        entries = limit.rows(read("SELECT at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (number,)))
+        waiting = read("SELECT hash, due FROM pauses WHERE run = ?", (number,)).fetchall() if ended is None else ()
+        defers = read(_DEFERS, (number,)).fetchall() if has_defers else ()
+        return run_of(row[:-1], entries, dict(waiting), defers)
 
-    def _steps(self, run: int, limit: _Limit, *, has_ended: bool) -> tuple[tuple[StepRecord, ...], tuple[Note, ...]]:
-        found: dict[str, _Step] = {}
-        notes: list[Note] = []
-        cursor = self._connection.execute("SELECT at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,))
-        for at, kind, hash, position, info_json, data in limit.rows(cursor):
-            info = {} if info_json is None else jsonvalue.decode(info_json)
-            if kind in _OF_STEPS and hash:
-                step = found.get(hash)
-                if step is None:
-                    step = found[hash] = _Step()
-                if "id" in info:
-                    step.info = info
-                if position is not None:
-                    step.position = position
-                step.take(kind, at, info, data)
-            elif kind == "handler":
-                error = _error(data)
-                notes.append(Note(kind=kind, at=utc(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {error}"))
-            elif kind in {"note", "blocked", "cancel", "retry"}:
-                notes.append(Note(kind=kind, at=utc(at), text=str(info.get("text", ""))))
-        waiting: dict[str, float | None] = {}
-        if has_ended:
-            for step in found.values():
-                if step.status == "running":
-                    step.status = "abandoned"
-        else:
-            waiting.update(self._connection.execute("SELECT hash, due FROM pauses WHERE run = ?", (run,)).fetchall())
-        steps = [step.record(hash, waiting) for hash, step in found.items() if step.info]
-        steps.sort(key=_position)
-        return tuple(steps), tuple(notes)
 
-    def _defers(self, run: int) -> tuple[DeferRecord, ...]:
-        rows = self._connection.execute(
-            "SELECT id, name, function, data, meta, experiment, status, reason, child FROM defers WHERE run = ? ORDER BY number", (run,)
-        )
-        return tuple(
+def run_of(
+    row: tuple[Any, ...], entries: Iterable[tuple[Any, ...]], waiting: Mapping[str, float | None], defers: Iterable[tuple[Any, ...]]
+) -> Run:
+    """Make a Run of its row joined with its event's, the entries of its log, the waits of its steps (hash: due), and its defers, as read above."""
+    (
+        _, id, function, kind, status, attempt, _, created, started, ended, output, error,
+        event_id, event_name, event_data, event_ts, event_meta, parent_id,
+    ) = row  # fmt: skip
+    steps, notes = _steps(entries, waiting, has_ended=ended is not None)
+    return Run(
+        id=id,
+        function_id=function,
+        kind=kind,
+        status=status,
+        event=Event(
+            event_name,
+            jsonvalue.decode(event_data),
+            id=event_id,
+            ts=event_ts,
+            meta=None if event_meta is None else jsonvalue.decode(event_meta),
+        ),
+        output=None if output is None else jsonvalue.decode(output),
+        error=_error(error),
+        attempt=attempt,
+        steps=steps,
+        defers=tuple(
             DeferRecord(
                 id=id, name=name, function_id=function, status=status, reason=reason, run_id=child,
                 data=None if data is None else jsonvalue.decode(data),
                 meta=None if meta is None else jsonvalue.decode(meta),
                 experiment=None if experiment is None else jsonvalue.decode(experiment),
             )
-            for id, name, function, data, meta, experiment, status, reason, child in rows
-        )  # fmt: skip
+            for id, name, function, data, meta, experiment, status, reason, child in defers
+        ),
+        notes=notes,
+        parent_run_id=parent_id,
+        created=utc(created),
+        started=_maybe_time(started),
+        ended=_maybe_time(ended),
+    )  # fmt: skip
+
+
+def _steps(
+    entries: Iterable[tuple[Any, ...]], waiting: Mapping[str, float | None], *, has_ended: bool
+) -> tuple[tuple[StepRecord, ...], tuple[Note, ...]]:
+    found: dict[str, _Step] = {}
+    notes: list[Note] = []
+    for at, kind, hash, position, info_json, data in entries:
+        info = {} if info_json is None else jsonvalue.decode(info_json)
+        if kind in _OF_STEPS and hash:
+            step = found.get(hash)
+            if step is None:
+                step = found[hash] = _Step()
+            if "id" in info:
+                step.info = info
+            if position is not None:
+                step.position = position
+            step.take(kind, at, info, data)
+        elif kind == "handler":
+            error = _error(data)
+            notes.append(Note(kind=kind, at=utc(at), text=f"attempt {info.get('attempt', 0)} of the handler failed: {error}"))
+        elif kind in {"note", "blocked", "cancel", "retry"}:
+            notes.append(Note(kind=kind, at=utc(at), text=str(info.get("text", ""))))
+    if has_ended:
+        for step in found.values():
+            if step.status == "running":
+                step.status = "abandoned"
+    steps = [step.record(hash, waiting) for hash, step in found.items() if step.info]
+    steps.sort(key=_position)
+    return tuple(steps), tuple(notes)
 
 
 class _Step:
@@ -264,7 +271,7 @@ class _Step:
                 else:
                     self.status, self.error = "failed", data
 
-    def record(self, hash: str, waiting: dict[str, float | None]) -> StepRecord:
+    def record(self, hash: str, waiting: Mapping[str, float | None]) -> StepRecord:
         """Give what can be read of it."""
         info = self.info
         return StepRecord(

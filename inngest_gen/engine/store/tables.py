@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -12,6 +12,15 @@ from inngest_gen.calls.lazy import PriorDefers
 
 FUNCTION: Final = "function "
 """What the key of a function begins with, in the table `meta`."""
+
+Entry = tuple[int, float, str, str | None, int | None, bytes | None, bytes | None]
+"""An entry of a run's log: (seq, at, kind, hash, position, info, data)."""
+
+
+class Row(Protocol):
+    """A row, by its columns' names."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
 
 
 class Tables:
@@ -66,11 +75,11 @@ class Tables:
         )
         return cursor.lastrowid if cursor.rowcount else None
 
-    def run(self, run: int) -> sqlite3.Row | None:
+    def run(self, run: int) -> Row | None:
         """Give a run's row by number."""
         return self._row("SELECT * FROM runs WHERE run = ?", (run,))
 
-    def run_by_id(self, id: str) -> sqlite3.Row | None:
+    def run_by_id(self, id: str) -> Row | None:
         """Give a run's row by its id."""
         return self._row("SELECT * FROM runs WHERE id = ?", (id,))
 
@@ -152,7 +161,7 @@ class Tables:
             (run, now, kind, hash, position, info, data),
         )
 
-    def history(self, run: int) -> list[tuple[int, float, str, str | None, int | None, bytes | None, bytes | None]]:
+    def history(self, run: int) -> list[Entry]:
         """List a run's entries in order: (seq, at, kind, hash, position, info, data)."""
         return self._run("SELECT seq, at, kind, hash, position, info, data FROM log WHERE run = ? ORDER BY seq", (run,)).fetchall()
 
@@ -300,10 +309,10 @@ class Tables:
         version: int = self._run("PRAGMA data_version").fetchone()[0]
         return version
 
-    def _row(self, statement: str, arguments: Iterable[Any]) -> sqlite3.Row | None:
+    def _row(self, statement: str, arguments: Iterable[Any]) -> Row | None:
         cursor = self.connection.cursor()
         cursor.row_factory = sqlite3.Row
-        row: sqlite3.Row | None = cursor.execute(statement, tuple(arguments)).fetchone()
+        row: Row | None = cursor.execute(statement, tuple(arguments)).fetchone()
         return row
 
 
