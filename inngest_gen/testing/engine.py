@@ -1,7 +1,7 @@
 """MemoryEngine: runs the functions of apps in memory, on a clock that moves by itself, in the test's own task.
 
-The tables, the changes of state and the rules are the embedded engine's; what differs is that one thing happens after the other, always in the same
-order, and that a long sleep takes no time. Promises: two runs of a test are alike, down to the ids. Refuses: flow control (a run begins at once).
+The changes of state and the rules are the embedded engine's; what differs is that one thing happens after the other, always in the same order, and
+that a long sleep takes no time. Promises: two runs of a test are alike, down to the ids. Refuses: flow control (a run begins at once).
 """
 
 from __future__ import annotations
