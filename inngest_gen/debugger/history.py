@@ -97,12 +97,14 @@ class History:
             ended=None if step is None else _time(step.ended),
         )
 
-    def missing(self, hash: str, *, at_frontier: bool) -> Missing:
-        """Say why a step has no outcome. That the run did without it holds for the recorded history: an edited one may need it."""
+    def is_abandoned(self, hash: str) -> bool:
+        """Say whether the run did without a step. That holds for the recorded history: an edited one may need it."""
         step = self.steps.get(hash)
-        if step is not None and step.status == "abandoned" and not self.edited:
-            return "abandoned"
-        return "frontier" if at_frontier else "later"
+        return step is not None and step.status == "abandoned" and not self.edited
+
+    def missing(self, hash: str, *, at_frontier: bool) -> Missing:
+        """Say why a step has no outcome."""
+        return "abandoned" if self.is_abandoned(hash) else "frontier" if at_frontier else "later"
 
     def data(self, hash: str) -> bytes | None:
         """Give a step's result as JSON; None where it has none."""

@@ -50,6 +50,7 @@ class Replay:
         """The middleware that the replay goes through, if any is declared."""
         self.loop: object = anyio.lowlevel.current_token()
         """The loop it lives in."""
+        self._missing: str | None = None
         self._using = using
         self._execution: Execution | None = None
 
@@ -114,6 +115,14 @@ class Replay:
     def is_last(self) -> bool:
         """Whether nothing is left to replay."""
         return self.state in {"frontier", "ended", "diverged"}
+
+    def frontier(self) -> str | None:
+        """Give the hash of the frontier: the first step asked for that has no outcome and that the run did not do without; None: not come to."""
+        pending = self.execution.pending
+        if self._missing is None or self._missing not in pending:
+            history = self.history
+            self._missing = next((one for one in pending if not history.has(one) and not history.is_abandoned(one)), None)
+        return self._missing
 
     async def forward(self, count: int, before_last: Callable[[Replay], None] | None = None) -> bool:
         """Move forward by `count` stops, or to the last one. `before_last` is called at the stop before the one that it comes to.

@@ -95,19 +95,22 @@ def mark_of(replay: Replay) -> Mark:
     execution = replay.execution
     standing = execution.standing()
     flow, intent = standing.flow, standing.intent
+    is_bare = state == "frontier" and replay.frontier() is None  # all that it waits for was abandoned
     if flow is None or flow.ended:
-        return Mark(number=number, state=state)
+        return Mark(number=number, state=state, frontier=is_bare)
     kind, id, hash = _named(intent)
     path = flow.path
     if hash is not None and isinstance(intent, Step):
         leaf = execution.pending.get(hash)
         path = path if leaf is None else leaf.op.path
     history = replay.history
+    step = hash if isinstance(intent, Step) else None
+    memoized = step is not None and history.has(step)
     return Mark(
         number=number, state=state, kind=kind, id=id, hash=hash, at=where(flow.gen), flow=flow.number, function=flow_name(flow.gen), path=path,
         in_group=isinstance(flow.waiting, GroupNode) and flow.waiting.intent is not intent,
-        memoized=hash is not None and isinstance(intent, Step) and history.has(hash),
-        failed=hash is not None and isinstance(intent, Step) and history.failed(hash),
+        memoized=memoized, failed=step is not None and history.failed(step),
+        frontier=is_bare or (step is not None and not memoized and step == replay.frontier()),
     )  # fmt: skip
 
 
@@ -200,10 +203,13 @@ def intent_of(replay: Replay, standing: Standing) -> Intent:
             branch = branch_key(leaf.parent, leaf.slot)
     history = replay.history
     memo = None if hash is None else history.outcome(hash)
+    missing = None
+    if hash is not None and memo is None:
+        missing = history.missing(hash, at_frontier=replay.state == "frontier" or replay.frontier() == hash)
     return Intent(
         kind=kind, text=_text(intent), id=id, name=intent.name, hash=hash, index=None if leaf is None else leaf.op.index,
         position=None if leaf is None else leaf.op.position, path=path, branch=branch, made_at=intent.made_at, options=intent.options(),
-        memo=memo, missing=None if hash is None or memo is not None else history.missing(hash, at_frontier=replay.state == "frontier"),
+        memo=memo, missing=missing,
     )  # fmt: skip
 
 

@@ -87,8 +87,8 @@ class Intent:
 
     `kind` is "step.run", ..., "group.parallel", "group.race", "sub-flow", "defer", "defer abort", "ctx.using", "ig.Done", or "mistake". Steps have
     `id`, `name`, `hash`, `index` (the repeat of the id), `position` and `options`; `text` says the whole in a line, `made_at` where it was made.
-    `memo` is the outcome that will be delivered. A step without one has `missing`: "frontier" (the replay goes no further without it), "later"
-    (others go on meanwhile) or "abandoned" (the run went on, or ended, without it). `branch` is the key of a group's branch.
+    `memo` is the outcome that will be delivered. A step without one has `missing`: "frontier" (it is the first without one, or the
+    replay goes no further), "later" (others go on meanwhile) or "abandoned" (the run went on, or ended, without it). `branch` is the key of a group's branch.
     """
 
     kind: str
@@ -254,7 +254,8 @@ class Mark:
     """A stop in a line, for timelines: cheap enough to have of every stop of a long run.
 
     `memoized` says of a step that it has a memo, `failed` that this is an error, `raised` of the end that it is one. `flow` is the number of the
-    flow whose intent it is, and `function` its name; `in_group` says that it is a branch of a group which that flow has yielded.
+    flow whose intent it is, and `function` its name; `in_group` says that it is a branch of a group which that flow has yielded. `frontier` is true
+    of one stop at most: at the first step without an outcome.
     """
 
     number: int
@@ -270,6 +271,7 @@ class Mark:
     memoized: bool = False
     failed: bool = False
     raised: bool = False
+    frontier: bool = False
 
 
 def as_json(value: Any) -> Any:

@@ -71,7 +71,7 @@ class Target:
             case "error":
                 return mark.failed or (mark.state == "ended" and mark.raised)
             case "frontier":
-                return mark.state == "frontier"
+                return mark.frontier
             case "divergence":
                 return mark.state == "diverged"
             case "end":

@@ -1,5 +1,6 @@
 """Targets and breakpoints: where moves stop, forwards and backwards, and what logpoints say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,57 @@ async def test_what_was_printed_on_the_way_is_told_with_where_it_stops() -> None
     await session.goto(2)
     assert [one.text for one in (await session.step_over()).passed] == ["between 0\n"]
     assert [one.text for one in (await session.finish()).passed] == []
+
+
+@pytest.mark.parametrize("ended", [("third",), ("second",), ("third", "second"), ()])
+async def test_the_frontier_is_the_first_step_without_a_result_in_a_group_too(ended: tuple[str, ...]) -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("zeroth", echo, 0)
+        yield ctx.group.race(ctx.step.sleep("loser", "1h"), ctx.step.run("winner", echo, 0))
+
+        async def branch() -> ig.Flow:
+            yield ctx.step.run("third", echo, 3)
+            yield ctx.step.run("fourth", echo, 4)
+
+        yield ctx.group.parallel(ctx.step.run("first", echo, 1), ctx.step.run("second", echo, 2), branch())
+
+    whole = await session_of(handler)
+    done = {"zeroth", "winner", *ended}
+    steps = [
+        step if step.id in done or step.id == "loser" else replace(step, rank=None, data=None, status="running")
+        for step in whole.recording.steps
+        if step.id != "fourth"
+    ]
+    ranked = sorted((step for step in steps if step.rank is not None), key=lambda step: step.rank or 0)
+    ranks = {step.hash: rank for rank, step in enumerate(ranked, 1)}
+    steps = [replace(step, rank=ranks.get(step.hash)) for step in steps]
+    session = Session(replace(whole.recording, steps=tuple(steps), status="running", output=None), whole.function)
+    await session.start()
+    stop = await session.run_to("frontier")
+    assert stop.intent is not None
+    assert (stop.reason, stop.state, stop.intent.id, stop.intent.missing) == ("run to", "yield", "first", "frontier")
+    last = await session.finish()
+    assert (last.state, last.number > stop.number) == ("frontier", True)
+    assert await session.run_to("frontier", backwards=True) == stop
+    session.break_at("frontier")
+    await session.start()
+    assert [(await session.continue_()).number for _ in range(2)] == [stop.number, last.number]
+    assert [mark.number for mark in await session.trail() if mark.frontier] == [stop.number]
+    # What another gets in its place is no frontier any more: that is the next one then.
+    await session.replace("first", result=1)
+    after = await session.run_to("frontier")
+    assert after.intent is not None
+    assert after.intent.id == ("fourth" if "second" in ended and "third" in ended else "third" if "second" in ended else "second")
+
+
+async def test_a_run_that_ended_without_its_last_step_has_its_frontier_at_its_end() -> None:
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("one", echo, 0)
+        yield ctx.step.sleep("two", "1h")
+
+    whole = await session_of(handler)
+    steps = [step if step.id == "one" else replace(step, rank=None, data=None, status="abandoned") for step in whole.recording.steps]
+    session = Session(replace(whole.recording, steps=tuple(steps), status="cancelled", output=None), whole.function)
+    await session.start()
+    stop = await session.run_to("frontier")
+    assert (stop.number, stop.state, stop.reason) == (2, "frontier", "run to")

@@ -66,7 +66,9 @@ def memo_rows(session: Session, hash: str) -> list[Row]:
     outcome = session.history.outcome(hash)
     result = in_result(session, hash, (), "result", session.result(hash))
     if outcome is None:
-        missing = session.history.missing(hash, at_frontier=session.stop.state == "frontier")
+        stop = session.stop
+        missing = stop.intent.missing if stop.intent is not None and stop.intent.hash == hash else None
+        missing = missing or session.history.missing(hash, at_frontier=stop.state == "frontier")
         return [Row(name="result", text=_MISSING[missing], set=result.set), Row(name="error", text="none", set=fail)]
     error = outcome.error
     rows = [

@@ -27,7 +27,7 @@ function outcomeOf(stop) {
   }
   if (intent.position !== undefined) {
     const isLost = timeline.statusOf(intent.hash) === "abandoned";
-    const why = isLost ? "The run went on, or ended, without it." : stop.state === "frontier" ? "The record has none for this step: this is the frontier, where the run goes on when one comes." : "The record has none for this step.";
+    const why = isLost ? "The run went on, or ended, without it." : intent.missing === "frontier" ? "The record has none for this step: this is the frontier, where the run goes on when one comes." : "The record has none for this step.";
     return h("div", { class: "outcome none" }, h("h3", {}, isLost ? "No result" : "No result yet"), h("p", {}, why));
   }
   if (stop.resumes !== undefined) return h("div", { class: "outcome good" }, h("h3", {}, "Goes on with"), h("code", { class: "big" }, stop.resumes));

@@ -34,7 +34,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("goto", ("g",), "g", "go to a stop by its number", _MOVE),
     Key("run_to", ("r",), "r", "run to a target: an id, FILE:LINE, a kind, error, `if EXPR`", _MOVE),
     Key("back_to", ("R",), "R", "run back to a target", _MOVE),
-    Key("frontier", ("F",), "F", "to the frontier, where the record ends", _MOVE),
+    Key("frontier", ("F",), "F", "to the frontier, the first step without a result", _MOVE),
     Key("divergence", ("D",), "D", "to the first divergence from the record", _MOVE),
     Key("error", ("e",), "e", "to the next error", _MOVE),
     Key("error_back", ("E",), "E", "to the last error before this stop", _MOVE),
