@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
+from orjson import loads
+
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import LazyOp, PriorDefers
@@ -18,6 +20,7 @@ from inngest_gen.calls.memo import Memo
 from inngest_gen.debugger.stop import Missing, Recorded
 from inngest_gen.debugger.variables import text
 from inngest_gen.driver.turn import Planned
+from inngest_gen.errors import StepError
 from inngest_gen.recording.recording import RecordedStep, Recording
 
 RECORDED = "recorded"
@@ -35,6 +38,41 @@ class Edit:
     error: Failure | None = None
     lazy: tuple[LazyOp, ...] = ()
     """What its body deferred when it was run live."""
+
+
+class _Kept(Memo):
+    """A memo that is the same for all replays. Its result is made anew for each, when a step asks for it: most are dropped at once."""
+
+    __slots__ = ("_json",)
+
+    error = None
+
+    def __init__(self, json: bytes | None, *told: Any) -> None:
+        self._json = b"null" if json is None else json
+        self.position, self.kind, self.label, self.at, self.path = told or (None,) * 5
+
+    @property
+    def data(self) -> Any:
+        return loads(self._json)
+
+
+class _KeptFailed(_Kept):
+    """One of a step that failed: its error is made anew as well."""
+
+    __slots__ = ("_failure",)
+
+    def __init__(self, failure: Failure, *told: Any) -> None:
+        super().__init__(None, *told)
+        self._failure = failure
+
+    @property
+    def error(self) -> StepError:  # type: ignore[override]
+        return self._failure.error()
+
+
+def as_it_is(memo: Memo, _: object) -> Memo:
+    """Take a memo as it is kept."""
+    return memo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +152,12 @@ class History:
     # For the driver.
 
     def memos(self) -> dict[str, Memo]:
-        """Make the memos of a replay, in the order of completion."""
-        decode = jsonvalue.decode
-        return {
-            hash: Memo(None if data is None else decode(data), None if error is None else error.error(), *told)
-            for hash, data, error, told in self._outcomes
-        }
+        """Give the memos for a replay, in the order of completion."""
+        return dict(self._kept)
 
     @cached_property
-    def _outcomes(self) -> list[tuple[str, bytes | None, Failure | None, tuple[Any, ...]]]:
-        """What memos are made of: hash, result, error, and what else a Memo tells."""
-        found: list[tuple[str, bytes | None, Failure | None, tuple[Any, ...]]] = []
+    def _kept(self) -> dict[str, Memo]:
+        found: dict[str, Memo] = {}
         for hash in self._order:
             edit, step = self.edited.get(hash), self.steps.get(hash)
             source = edit if edit is not None else step
@@ -133,7 +166,7 @@ class History:
             if step is not None:
                 branch = step.branch
                 told = step.position if branch is None else None, step.kind, step.id, step.at, branch
-            found.append((hash, source.data, source.error, told))
+            found[hash] = _Kept(source.data, *told) if source.error is None else _KeptFailed(source.error, *told)
         return found
 
     @cached_property

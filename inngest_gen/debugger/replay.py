@@ -15,7 +15,7 @@ import anyio.lowlevel
 from inngest_gen.app.function import Function
 from inngest_gen.calls.request import CallRequest, without_own_keys
 from inngest_gen.debugger.capture import Tape, capturing, current_tape, tape_logger
-from inngest_gen.debugger.history import History
+from inngest_gen.debugger.history import History, as_it_is
 from inngest_gen.debugger.stop import Settled, State
 from inngest_gen.debugger.stub import stub_for
 from inngest_gen.driver.execution import Execution
@@ -81,6 +81,7 @@ class Replay:
                 execution = function.begin(
                     call,
                     memos=history.memos(),
+                    memo_of=as_it_is,
                     prior_defers=history.prior_defers(),
                     strict=history.held,
                     planned=history.planned if history.held else None,

@@ -88,7 +88,8 @@ class Intent:
     `kind` is "step.run", ..., "group.parallel", "group.race", "sub-flow", "defer", "defer abort", "ctx.using", "ig.Done", or "mistake". Steps have
     `id`, `name`, `hash`, `index` (the repeat of the id), `position` and `options`; `text` says the whole in a line, `made_at` where it was made.
     `memo` is the outcome that will be delivered. A step without one has `missing`: "frontier" (it is the first without one, or the
-    replay goes no further), "later" (others go on meanwhile) or "abandoned" (the run went on, or ended, without it). `branch` is the key of a group's branch.
+    replay goes no further), "later" (others go on meanwhile) or "abandoned" (the run went on, or ended, without it). `branch` is the key of a
+    group's branch.
     """
 
     kind: str
