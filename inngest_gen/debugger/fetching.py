@@ -1,8 +1,8 @@
 """Fetching: a run that an Inngest server has under way, as a recording.
 
 The server gives the events and the steps' results by hash; what the steps are is found by a replay of the handler over them, as a call of the server
-is. Promises: no step body runs. What the server does not tell stays unknown: failed attempts, times, which defers it has, and in which order steps
-ended that were under way at once; where the handler has groups, a note says so. Facts: C07, J07, J09; server pkg/coreapi/coreapi.go, pkg/api/apiv1.
+is. Times and failed attempts are those of its trace, and a dev server tells which defers it has. Promises: no step body runs. What the server does
+not tell stays unknown, and a note says so. Facts: C07, J07, J09, L10; server pkg/coreapi/coreapi.go, pkg/api/apiv1, pkg/api/v2.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any, Final, cast
 
 from inngest_gen import jsonvalue
 from inngest_gen.app.app import App
-from inngest_gen.app.function import Function
+from inngest_gen.app.function import DeferredFunction, Function
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.memo import Memo
 from inngest_gen.calls.request import CallRequest, without_own_keys
 from inngest_gen.debugger.capture import Tape, capturing, current_tape, tape_logger
 from inngest_gen.debugger.stub import stub_for
+from inngest_gen.debugger.tracing import Span, spans_by_step, traced
 from inngest_gen.driver.turn import Op
 from inngest_gen.errors import ApiError, RecordingError
 from inngest_gen.event import Event
@@ -27,7 +28,7 @@ from inngest_gen.intents.group import Group
 from inngest_gen.intents.step import Step
 from inngest_gen.net.api import Api
 from inngest_gen.protocol.call import BadCall, api_events, api_steps, memo_of
-from inngest_gen.recording.recording import RecordedNote, RecordedStep, Recording, RunKind
+from inngest_gen.recording.recording import DeferStatus, RecordedDefer, RecordedNote, RecordedStep, Recording, RunKind
 from inngest_gen.serving.given import given
 
 _GONE: Final = 410
@@ -36,6 +37,9 @@ _ENDED: Final = (
     "the server lets go of a run's steps when it ends. ig.RecordingMiddleware keeps a recording of each run that ends from now on"
 )
 _ORDER: Final = "the server does not tell in which order steps ended that were under way at once: here it is that of their yields"
+_NO_TRACE: Final = "the server shows no trace of the run: when its steps began and ended, and which attempts failed, is not known"
+_NO_DEFERS: Final = "the server does not tell which defers it has: here they wait to be sent, though some may have been"
+_FATES: Final[Mapping[str, DeferStatus]] = {"SCHEDULED": "after_run", "ABORTED": "aborted", "REJECTED": "rejected"}
 
 
 async def fetch(api: Api, app: App, run_id: str) -> Recording:
@@ -55,7 +59,11 @@ async def fetch(api: Api, app: App, run_id: str) -> Recording:
         raise
     except BadCall as bad:
         raise RecordingError(f"what the server says of run {run_id} cannot be read: {bad}") from None
-    steps, has_groups = await _steps(function, call, results)
+    trace = await api.trace(run_id)
+    known = await api.defers(run_id)
+    steps, notes = await _steps(function, call, results, spans_by_step(trace))
+    notes += [_NO_TRACE] if trace is None else []
+    notes += [_NO_DEFERS] if known is None and any(isinstance(one, DeferredFunction) for one in app.functions.values()) else []
     return Recording(
         run_id=run_id,
         app=app.id,
@@ -69,7 +77,8 @@ async def fetch(api: Api, app: App, run_id: str) -> Recording:
         sessions=call.sessions,
         max_attempts=call.max_attempts,
         steps=tuple(steps),
-        notes=(RecordedNote(kind="note", at=None, text=_ORDER),) if has_groups else (),
+        defers=tuple(_defers(known or [])),
+        notes=tuple(RecordedNote(kind="note", at=None, text=text) for text in notes),
         created=_created(run_id),
         started=_time(shown.get("run_started_at")),
         made_by="inngest_gen, from an Inngest server",
@@ -89,8 +98,17 @@ async def _function(api: Api, app: App, run_id: str, server_id: object) -> Funct
     raise RecordingError(f"run {run_id} is of no function that app {app.id!r} has registered with the server at {api.settings.api_url}")
 
 
-async def _steps(function: Function, call: CallRequest, results: dict[str, Any]) -> tuple[list[RecordedStep], bool]:
-    """Replay the handler over its results to learn what they are of; says, too, whether it has groups."""
+async def _steps(
+    function: Function, call: CallRequest, results: dict[str, Any], spans: Mapping[str, list[Span]]
+) -> tuple[list[RecordedStep], list[str]]:
+    """Replay the handler over its results to learn what they are of; gives notes, too."""
+    ends = {
+        hash: max((end for span in spans.get(hash, ()) if (end := _time(span.get("endedAt"))) is not None), default=None)
+        for hash in results
+    }
+    in_order = None not in ends.values()
+    if in_order:
+        results = dict(sorted(results.items(), key=lambda one: ends[one[0]]))  # type: ignore[arg-type, return-value]
     outcomes: dict[str, tuple[bytes | None, Failure | None]] = {}
 
     def read(value: Any, step: Step[Any] | None = None) -> Memo:
@@ -109,7 +127,7 @@ async def _steps(function: Function, call: CallRequest, results: dict[str, Any])
             data = None if chain is not None else await function.receive(without_own_keys(call.events[0].data))
             execution = function.begin(call, memos=dict(results), memo_of=read, data=data, chain=chain, enter=_stub, logger=tape_logger())
         except Exception:  # noqa: BLE001 - the user's schema, or a handler of the wrong shape: the session that follows tells of it
-            return [_unknown(hash, value, rank) for rank, (hash, value) in enumerate(results.items(), 1)], False
+            return [_unknown(hash, value, rank) for rank, (hash, value) in enumerate(results.items(), 1)], []
         execution.context.run(current_tape.set, Tape())
         try:
             paused = True
@@ -121,17 +139,14 @@ async def _steps(function: Function, call: CallRequest, results: dict[str, Any])
                     asked.setdefault(hash, leaf.op)
         finally:
             execution.drop()
-    steps: list[RecordedStep] = []
-    rank = 0
     for hash, op in asked.items():
         if hash not in outcomes and hash in results:  # it is of a branch that has not come to it
             outcomes[hash] = _outcome(memo_of(results[hash], op.step))
-        found = outcomes.get(hash)
-        rank += found is not None
-        steps.append(_asked(op, found, rank))
+    ranks = {hash: rank for rank, hash in enumerate(outcomes if in_order else [hash for hash in asked if hash in outcomes], 1)}
+    steps = [_asked(op, outcomes.get(hash), ranks.get(hash), spans.get(hash, [])) for hash, op in asked.items()]
     others = [hash for hash in results if hash not in asked]
-    steps += [_unknown(hash, results[hash], rank + place) for place, hash in enumerate(others, 1)]
-    return steps, has_groups
+    steps += [_unknown(hash, results[hash], len(ranks) + place) for place, hash in enumerate(others, 1)]
+    return steps, [_ORDER] if has_groups and not in_order else []
 
 
 async def _stub(using: Any) -> Any:
@@ -143,8 +158,9 @@ def _outcome(memo: Memo) -> tuple[bytes | None, Failure | None]:
     return (None, Failure.of(memo.error)) if memo.error is not None else (jsonvalue.encode(memo.data, "a step's result"), None)
 
 
-def _asked(op: Op, outcome: tuple[bytes | None, Failure | None] | None, rank: int) -> RecordedStep:
+def _asked(op: Op, outcome: tuple[bytes | None, Failure | None] | None, rank: int | None, spans: list[Span]) -> RecordedStep:
     data, error = outcome or (None, None)
+    told = traced(spans, op.step.kind, failed=None if outcome is None else error is not None)
     return RecordedStep(
         id=op.step.id,
         name=op.step.name,
@@ -156,10 +172,29 @@ def _asked(op: Op, outcome: tuple[bytes | None, Failure | None] | None, rank: in
         at=op.at,
         options=op.step.options(),
         status="running" if outcome is None else "completed" if error is None else "failed",
-        rank=None if outcome is None else rank,
+        rank=rank,
         data=data,
         error=error,
+        attempts=told.attempts,
+        attempt=told.attempt,
+        started=told.started,
+        ended=told.ended,
     )
+
+
+def _defers(known: Sequence[Any]) -> list[RecordedDefer]:
+    """Read the defers that a dev server shows. It may show one that is taken back as scheduled."""
+    return [
+        RecordedDefer(
+            id=str(one.get("userlandDeferID") or one["hashedDeferID"]),
+            hash=str(one["hashedDeferID"]),
+            function=one.get("fnSlug"),
+            status=_FATES.get(str(one.get("status")), "after_run"),
+            run_id=one.get("runID"),
+        )
+        for one in known
+        if isinstance(one, Mapping) and one.get("hashedDeferID")
+    ]
 
 
 def _unknown(hash: str, value: Any, rank: int) -> RecordedStep:

@@ -33,6 +33,7 @@ __all__ = ["Api", "Registered", "Stale"]
 T = TypeVar("T")
 
 _REFUSED: Final = {401, 403}
+_DEFERS: Final = "query($id: String!) { run(runID: $id) { defers { hashedDeferID userlandDeferID fnSlug status runID } } }"
 _NO_RUN: Final = b"Unable to load function run"
 _log = logging.getLogger("inngest_gen.net")
 
@@ -110,6 +111,23 @@ class Api:
             if reaction.status == 404 or (reaction.status == 500 and _NO_RUN in reaction.body):
                 return None
         raise self._failed(f"reading run {run_id}", reaction)
+
+    async def trace(self, run_id: str) -> Mapping[str, Any] | None:
+        """Give the root of a run's trace, with what its spans gave; None where the server shows none: it is a beta of its API. It is asked once."""
+        path = f"/v2/runs/{quote(run_id, safe='')}/trace?includeOutput=true"
+        reaction = await self._clients.carry_out(self._authorized("GET", path))
+        data = (_object(reaction) or {}).get("data") if isinstance(reaction, Answer) and reaction.fine else None
+        root = data.get("rootSpan") if isinstance(data, dict) else None
+        return root if isinstance(root, dict) else None
+
+    async def defers(self, run_id: str) -> list[Any] | None:
+        """List the defers that a run has made, as a dev server shows them (L10); None where there is none that does. It is asked once."""
+        body = orjson.dumps({"query": _DEFERS, "variables": {"id": run_id}})
+        reaction = await self._clients.carry_out(self._authorized("POST", "/v0/gql", body))
+        answer: Any = _object(reaction) if isinstance(reaction, Answer) and reaction.fine else None
+        for key in ("data", "run", "defers"):
+            answer = answer.get(key) if isinstance(answer, dict) else None
+        return answer if isinstance(answer, list) else None
 
     async def functions(self, app_id: str) -> list[Any]:
         """List the functions that an app has registered, as the server shows them (pkg/api/apiv1/functions.go). Raises ApiError. It is asked once."""

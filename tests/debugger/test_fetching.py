@@ -10,6 +10,7 @@ import pytest
 import inngest_gen as ig
 from inngest_gen.debugger.fetching import fetch
 from inngest_gen.debugger.session import Session
+from inngest_gen.ids import step_hash
 from inngest_gen.net.api import Api
 from inngest_gen.recording.format import dumps, loads
 from inngest_gen.recording.recording import Recording
@@ -118,7 +119,11 @@ async def test_its_steps_are_named_and_have_their_results(signed: bool, checkpoi
         assert recording.steps[2].name == "Look at the stock"
         assert recording.steps[4].path == "parallel[0]"
         assert recording.steps[6].options == {"event": "order/paid", "match": "data.id", "timeout_s": 259200.0}
-        assert "in which order" in recording.notes[0].text
+        assert [note.text.partition(":")[0] for note in recording.notes] == [
+            "the server does not tell in which order steps ended that were under way at once",
+            "the server shows no trace of the run",
+            "the server does not tell which defers it has",
+        ]
         assert loads(dumps(recording)) == recording
 
         async with Session(loads(dumps(recording)), app) as session:
@@ -128,6 +133,59 @@ async def test_its_steps_are_named_and_have_their_results(signed: bool, checkpoi
             assert (await session.check()).compatible
             assert (await session.back(3)).intent is not None
         assert RAN == []
+
+
+def span(hash: str, started: int, ended: int | None, status: str = "COMPLETED") -> dict[str, Any]:
+    def at(second: int) -> str:
+        return f"2026-11-29T12:00:{second:02}Z"
+
+    return {
+        "id": f"{hash}{started}",
+        "stepId": hash,
+        "status": status,
+        "startedAt": at(started),
+        "endedAt": None if ended is None else at(ended),
+    }
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["every end is known", "one is not"])
+async def test_a_trace_tells_attempts_times_and_the_order_of_ends(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served() as (server, app, api):
+        await server.send(ig.Event("order/placed", {"n": 0, "id": 7}))
+        await server.settle()
+        run_id = await waiting(server, "order")
+        assert await api.send_signal("bell", {"by": "ada"})
+        await server.advance("2s")
+        hashes = {id: step_hash(id) for id in ("stock", "bell", "left", "right", "paid")}
+        failed = {**span(hashes["stock"], 1, 2, "FAILED"), "output": {"name": "NonRetriableError", "message": "out of stock"}}
+        spans = [failed, span(hashes["bell"], 3, 4), span(hashes["left"], 5, 9 if whole else None), span(hashes["right"], 6, 8)]
+
+        async def trace(_: str) -> Any:
+            return {"name": "Run", "children": [*spans, span(hashes["paid"], 10, None, "WAITING")]}
+
+        async def defers(_: str) -> Any:
+            return [
+                {"hashedDeferID": step_hash("d"), "userlandDeferID": "d", "fnSlug": "shop-note", "status": "SCHEDULED", "runID": None},
+                5,
+            ]
+
+        monkeypatch.setattr(api, "trace", trace)
+        monkeypatch.setattr(api, "defers", defers)
+        recording = await fetch(api, app, run_id)
+        steps = {step.id: step for step in recording.steps}
+        assert [(one.number, str(one.error)) for one in steps["stock"].attempts] == [(0, "NonRetriableError: out of stock")]
+        assert {id: step.attempt for id, step in steps.items()} == {
+            "stock": 0, "bell": None, "left": 0 if whole else None, "right": None, "paid": None,
+        }  # fmt: skip
+        assert [str(step.ended)[17:19] for step in recording.steps] == ["02", "04", "09" if whole else "", "08", ""]
+        # Of those that were under way at once the one that ended first is delivered first, where it is known.
+        assert {id: step.rank for id, step in steps.items()} == {
+            "stock": 1, "bell": 2, "left": 4 if whole else 3, "right": 3 if whole else 4, "paid": None,
+        }  # fmt: skip
+        assert ["in which order" in note.text for note in recording.notes] == ([] if whole else [True])
+        assert [(defer.id, defer.status, defer.data) for defer in recording.defers] == [("d", "after_run", None)]
+        async with Session(recording, app) as session:
+            assert (await session.finish()).state == "frontier"
 
 
 async def test_deferred_runs_invoked_ones_and_failure_handlers_know_what_they_are_of() -> None:

@@ -187,6 +187,31 @@ async def test_the_record_and_the_events_of_a_run_are_given_as_they_come(server:
     ]
 
 
+async def test_the_trace_and_the_defers_of_a_run_are_given_where_the_server_shows_them(server: Server) -> None:
+    api = server.api()
+    root = {"name": "Run", "children": []}
+    server.script = [reply(200, {"data": {"runId": RUN, "rootSpan": root}}), reply(200, {"data": {"run": {"defers": [{"fnSlug": "f"}]}}})]
+    assert await api.trace(RUN) == root
+    assert await api.defers(RUN) == [{"fnSlug": "f"}]
+    assert [(asked.method, asked.path) for asked in server.asked] == [
+        ("GET", f"/v2/runs/{RUN}/trace?includeOutput=true"),
+        ("POST", "/v0/gql"),
+    ]
+    assert server.asked[1].json["variables"] == {"id": RUN}
+    assert server.asked[1].headers["authorization"] == BEARER
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(404), reply(501, {"errors": []}), reply(200, []), reply(200, {"data": None}), reply(200, b"<p>"), CLOSE]
+)
+async def test_a_trace_and_defers_that_the_server_does_not_show_are_none(server: Server, answer: bytes) -> None:
+    api = server.api()
+    server.otherwise = answer
+    assert await api.trace(RUN) is None
+    assert await api.defers(RUN) is None
+    assert server.pauses == []
+
+
 async def test_a_record_is_asked_for_again_while_the_server_is_in_trouble(server: Server) -> None:
     server.script = [reply(500), CLOSE, reply(429), reply(200, b"<html>"), reply(200, b"{}")]
     assert await server.api().actions(RUN) == b"{}"
