@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.lazy import LazyOp, PriorDefers
+from inngest_gen.calls.lazy import DeferAdd, LazyOp, PriorDefers
 from inngest_gen.codecs import encode_result
 from inngest_gen.driver.attempt import Attempt, current_attempt
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
@@ -81,11 +81,13 @@ async def run_body(
     log: logging.Logger | None = None,
     threads: Threads | anyio.CapacityLimiter | None = None,
     unsent: Callable[[Sequence[LazyOp]], None] | None = None,
+    taken_back: Callable[[Sequence[tuple[int, DeferAdd]]], None] | None = None,
     chain: Chain | None = None,
 ) -> Outcome:
     """Run one attempt. `context` is the run's; the body sees a copy. `threads` is where sync bodies run: threads of ours, or anyio's within a limit.
 
-    If the task is cancelled, `unsent` is called with the defers that the attempt had made. `chain` is the middleware of the request, if any.
+    If the task is cancelled, `unsent` is called with the defers that the attempt had made; `taken_back` with those that it made and aborted, which
+    no engine hears of. `chain` is the middleware of the request, if any.
     """
     buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log, step=attempt.step_hash, chain=chain)
     own = context.copy()
@@ -98,6 +100,9 @@ async def run_body(
         if unsent is not None:
             unsent(buffer.drain())
         raise
+    finally:
+        if taken_back is not None and buffer.taken_back:
+            taken_back(buffer.taken_back)
 
 
 async def _attempt(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Outcome:

@@ -63,6 +63,7 @@ class LazyBuffer:
         "prior",
         "run_id",
         "step",
+        "taken_back",
         "unsettled",
     )
 
@@ -91,6 +92,8 @@ class LazyBuffer:
         self._made: dict[int, Defer] = {}
         self.unsettled: int = 0
         """How many of what was submitted wait for `settle`, at most."""
+        self.taken_back: list[tuple[int, DeferAdd]] = []
+        """What was aborted before it was sent, each with how many defers came before it. Only tests are told of it."""
         self._total = 0
 
     def __len__(self) -> int:
@@ -149,13 +152,18 @@ class LazyBuffer:
         hash = handle.hash
         pending = self._pending.get(hash)
         if isinstance(pending, DeferAdd):
-            del self._pending[hash]
+            self._take_back(pending)
             self._total -= len(pending.data)
         elif isinstance(pending, _Unsettled):
-            del self._pending[hash]
+            defer = pending.defer
+            self._take_back(DeferAdd(hash=hash, id=defer.id, name=defer.name, function=pending.slug, data=b"{}"))
         elif self.prior.get(hash, False):
             self._pending[hash] = DeferAbort(hash=hash, id=handle.id, function=handle.slug)
             self.prior[hash] = False
+
+    def _take_back(self, op: DeferAdd) -> None:
+        self.taken_back.append((len(self.prior) + list(self._pending).index(op.hash), op))
+        del self._pending[op.hash]
 
     # What the driver and the body runner call.
 

@@ -39,7 +39,7 @@ from inngest_gen.testing.memory import Cut, MemoryStore
 from inngest_gen.testing.orders import Outcomes
 from inngest_gen.testing.patience import Patience
 from inngest_gen.testing.playing import Playing
-from inngest_gen.testing.result import Result, results
+from inngest_gen.testing.result import Result, TakenBack, results
 from inngest_gen.testing.snapshot import Snapshot
 from inngest_gen.testing.standins import Functions, StandIns, Steps
 from inngest_gen.testing.stops import Stop
@@ -120,6 +120,8 @@ class MemoryEngine:
         """Runs that stay queued, as their function's stand-in says."""
         self.made_in_bodies: dict[int, set[str]] = {}
         """The hashes of the defers that step bodies made, by run."""
+        self.taken_back: TakenBack = {}
+        """The defers that were aborted before they were sent, by run."""
         self.keeps_time: bool = False
         """Whether a body that runs again after a kill has come when it would have come without it."""
         self._due: dict[tuple[int, str, int], float] = {}
@@ -276,7 +278,7 @@ class MemoryEngine:
         """Give what each run has done so far, by run id, in the order in which they were made."""
         under_way = {run: handled.under_way() for run, handled in self._live.items()}
         snapshot = Snapshot(Rows(self.store.tables), self.functions)
-        made = results(self.store.runs(), self.asked, under_way, self.sent, self.logged, snapshot)
+        made = results(self.store.runs(), self.asked, under_way, self.taken_back, self.sent, self.logged, snapshot)
         self._witness.results = made
         return made
 

@@ -113,6 +113,7 @@ class Handled:
         while True:
             turn = await execution.turn()
             self._lazy += execution.drain()
+            self._note_taken_back(execution.lazy.taken_back)
             self._end_forgotten_waits(execution)
             for op in turn.dropped:
                 self._abandon(op)
@@ -453,12 +454,17 @@ class Handled:
             on_misuse=self._function.app.defer_errors,
             log=self._function.app.logger,
             threads=engine.threads,
+            taken_back=self._note_taken_back,
             chain=self._chain if isinstance(op.step, Run) else None,
         )
         if known is not None and key is not None:
             known.keep(key, op.step, outcome)
         self._noted(outcome)
         return bodies.crashed(op.step, outcome.lazy) if crash is not None else outcome
+
+    def _note_taken_back(self, defers: Sequence[tuple[int, DeferAdd]]) -> None:
+        for place, op in defers:
+            self._engine.taken_back.setdefault(self.run, {}).setdefault(op.hash, (place, op))
 
     def _noted(self, outcome: Outcome) -> Outcome:
         if outcome.lazy:

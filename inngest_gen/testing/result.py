@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, SupportsIndex, TypeVar, overload
 
+from inngest_gen.calls.lazy import DeferAdd
 from inngest_gen.driver.turn import Op
 from inngest_gen.engine.run import AttemptRecord, DeferRecord, Note, Run, StepRecord
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
+from inngest_gen.ids import step_hash
 from inngest_gen.intents.step import Invoke, SendEvent, Step
 from inngest_gen.intents.step import Run as RunStep
 from inngest_gen.recording.recording import Recording
@@ -26,6 +28,9 @@ from inngest_gen.testing.timeline import draw
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 T = TypeVar("T", bound="StepResult | DeferResult")
+
+TakenBack = dict[int, dict[str, tuple[int, DeferAdd]]]
+"""The defers that were aborted before they were sent, by run and hash, each with how many defers were made before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +195,7 @@ class Result:
         self,
         run: Run,
         steps: Iterable[StepResult],
+        defers: Sequence[DeferRecord],
         events: Iterable[Event],
         logs: Sequence[logging.LogRecord],
         runs: dict[str, Result],
@@ -211,7 +217,7 @@ class Result:
         self.started: datetime | None = run.started
         self.ended: datetime | None = run.ended
         self._output = run.output
-        self._defers = run.defers
+        self._defers = defers
         self._all = runs
         self._snapshot = snapshot
 
@@ -281,6 +287,7 @@ def results(
     runs: Mapping[int, Run],
     asked: Mapping[tuple[int, str], Step[Any]],
     under_way: Mapping[int, Sequence[Op]],
+    taken_back: TakenBack,
     sent: Sequence[tuple[int | None, Event]],
     logs: Sequence[logging.LogRecord],
     snapshot: Snapshot,
@@ -293,5 +300,26 @@ def results(
         steps += [StepResult.running(op) for op in under_way.get(number, ()) if op.hash not in known]
         events = [event for of, event in sent if of == number]
         logged = [record for record in logs if record.__dict__.get("run_id") == run.id]
-        found[run.id] = Result(run, steps, events, logged, found, snapshot)
+        defers = _with_taken_back(run.defers, taken_back[number]) if number in taken_back else run.defers
+        found[run.id] = Result(run, steps, defers, events, logged, found, snapshot)
     return found
+
+
+def _with_taken_back(defers: Sequence[DeferRecord], taken_back: Mapping[str, tuple[int, DeferAdd]]) -> list[DeferRecord]:
+    """Put the defers that were aborted before they were sent where they were made, among those that were sent."""
+    sent = {step_hash(defer.id) for defer in defers}
+    left = sorted(((place, op) for hash, (place, op) in taken_back.items() if hash not in sent), key=lambda one: one[0])
+    made: list[DeferRecord] = []
+    for place, defer in enumerate((*defers, None)):
+        while left and (defer is None or left[0][0] <= place):
+            made.append(_taken_back(left.pop(0)[1]))
+        if defer is not None:
+            made.append(defer)
+    return made
+
+
+def _taken_back(op: DeferAdd) -> DeferRecord:
+    return DeferRecord(
+        id=op.id, name=op.name, function_id=op.function, status="aborted", reason="it was taken back before it was sent", run_id=None, data=None,
+        meta=op.meta, experiment=op.experiment,
+    )  # fmt: skip

@@ -120,3 +120,67 @@ async def test_a_result_is_a_recording_that_can_be_written_and_read() -> None:
     assert recording.code is not None
     assert any(name.endswith(".main") for name in recording.code)
     assert loads(dumps(recording)) == recording
+
+
+async def test_a_defer_that_is_taken_back_before_it_is_sent_is_told_where_it_was_made() -> None:
+    app = ig.App("back", dev=True)
+
+    @app.deferred("mail")
+    async def mail(ctx: ig.DeferContext) -> None:
+        pass
+
+    class Late:
+        @staticmethod
+        async def __call__(data: object) -> dict[str, str]:
+            return {"to": str(data)}
+
+    @app.deferred("checked", schema=Late())
+    async def checked(ctx: ig.DeferContext) -> None:
+        pass
+
+    def body(ctx: ig.Context) -> None:
+        ctx.defer("in body", mail, {}).submit().abort().submit()
+        ctx.defer("unchecked", checked, 1).submit().abort().submit()
+
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        first: ig.DeferHandle = yield ctx.defer("first", mail, {})
+        second: ig.DeferHandle = yield ctx.defer("second", mail, {})
+        yield first.abort()
+        third: ig.DeferHandle = yield ctx.defer("third", mail, {})
+        yield third.abort()
+        yield ctx.defer("fourth", mail, {})
+        yield ctx.step.run("body", body, ctx)
+        yield second.abort()
+
+    result = await testing.run(handler, app=app)
+    assert [(one.id, one.status, one.reason is None) for one in result.defers] == [
+        ("first", "aborted", False),
+        ("second", "aborted", True),
+        ("third", "aborted", False),
+        ("fourth", "scheduled", True),
+        ("in body", "aborted", False),
+        ("unchecked", "aborted", False),
+    ]
+    assert result.defers["first"].run is None
+    assert "- defer first: aborted back-mail: it was taken back before it was sent" in result.timeline()
+    assert [one.id for one in result.recording.defers] == ["second", "fourth"]  # no engine has heard of the others
+
+
+async def test_a_defer_that_one_attempt_takes_back_and_the_next_one_sends_is_told_once() -> None:
+    app = ig.App("back", dev=True, retries=1)
+
+    @app.deferred("mail")
+    async def mail(ctx: ig.DeferContext) -> None:
+        pass
+
+    def body(ctx: ig.Context) -> None:
+        handle = ctx.defer("mail", mail, {}).submit()
+        if ctx.attempt == 0:
+            handle.abort().submit()
+            raise TimeoutError
+
+    async def handler(ctx: ig.Context) -> ig.Flow:
+        yield ctx.step.run("body", body, ctx)
+
+    result = await testing.run(handler, app=app)
+    assert [(one.id, one.status) for one in result.defers] == [("mail", "scheduled")]
