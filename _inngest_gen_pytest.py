@@ -69,7 +69,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the timelines of the runs of a test that has failed, and leave recordings of them."""
     report = yield
     if report.when == "call" and report.failed:
@@ -77,7 +77,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         places = [place for place, one in enumerate(witnesses) if id(one) == item.stash.get(_seen, 0)]
         told = [one for one in witnesses[places[-1] + 1 if places else 0 :] if one.results]
         if told:
-            report.sections.append(("inngest_gen", _told(item, told[-1])))
+            said = "" if call.excinfo is None else str(call.excinfo.value)
+            report.sections.append(("inngest_gen", _told(item, told[-1], said)))
     return report
 
 
@@ -86,13 +87,17 @@ def _witnesses() -> list[Any]:
     return [] if kit is None else list(kit.witnesses)
 
 
-def _told(item: pytest.Item, witness: Any) -> str:
+def _told(item: pytest.Item, witness: Any, said: str) -> str:
+    """Give the timelines, unless what the error said has them, and the recordings."""
     runs: list[Result] = list(witness.results.values())
-    lines = runs[0].timeline(lines=True).splitlines()
-    if len(lines) > _LINES:
-        lines = [*lines[:_LINES], f"... {len(lines) - _LINES} lines more"]
+    lines: list[str] = []
+    timeline = runs[0].timeline(lines=True)
+    if timeline not in said:
+        lines = timeline.splitlines()
+        if len(lines) > _LINES:
+            lines = [*lines[:_LINES], f"... {len(lines) - _LINES} lines more"]
+        lines.append("")
     folder = _folder(item)
-    lines.append("")
     for run in runs[:_RUNS]:
         path = _left(folder, item, run)
         lines.append(f"recording of {run.function_id}: {path}")

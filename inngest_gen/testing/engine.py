@@ -166,7 +166,6 @@ class MemoryEngine:
             for handled in list(self._live.values()):
                 await handled.let_go()
         finally:
-            self._patience.close()
             self.threads.close()
             for app in self.apps:
                 app.engine = None
@@ -313,10 +312,12 @@ class MemoryEngine:
         """Let things happen until `done` says so, or nothing is left to happen until `limit` (epoch seconds). Says which."""
         patience = self._patience
         patience.open()
+        moves = True
         try:
-            while not done():
-                if not await self._happen(limit):
-                    return False
+            while moves and not done():
+                moves = await self._happen(limit)
+            if patience.is_covered:  # the test may leave a scope of its own now, which is around that one
+                await self._step_aside()
         except BaseException as error:
             for handled in list(self._live.values()):
                 await handled.let_go()  # before the scope: what they hold may have one
@@ -324,10 +325,8 @@ class MemoryEngine:
             if told is error:
                 raise
             raise told from None
-        else:
-            return True
-        finally:
-            patience.close()
+        patience.close()
+        return moves
 
     async def _happen(self, limit: float | None) -> bool:
         self._happened += 1
@@ -396,11 +395,13 @@ class MemoryEngine:
 
     async def _make_room(self, handled: Handled) -> None:
         """Let the run that moved last close what it holds, if another one moves now: all runs of a test share its task and its cancel scopes."""
-        holder = self._holder
-        if holder is None or holder is handled:
-            return
-        self._holder = None
-        if holder.holds:
+        if self._holder is not handled:
+            await self._step_aside()
+
+    async def _step_aside(self) -> None:
+        """Let the run that moved last close what it holds. It is entered anew when the run moves on, as in another process."""
+        holder, self._holder = self._holder, None
+        if holder is not None and holder.holds:
             self._patience.begin(f"what {holder.name} has entered with ctx.using is still being closed")
             await holder.step_aside()
 

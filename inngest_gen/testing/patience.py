@@ -33,11 +33,10 @@ class Patience:
         self._begun = -math.inf
 
     def open(self) -> None:
-        """Begin to wait; nothing if it is open already."""
-        if self._scope is None:
-            self._scope = anyio.CancelScope()
-            self._scope.__enter__()
-            self._mark = scope_marker()()
+        """Begin to wait."""
+        self._scope = anyio.CancelScope()
+        self._scope.__enter__()
+        self._mark = scope_marker()()
 
     def begin(self, what: str) -> None:
         """Begin to wait for something."""
@@ -48,14 +47,16 @@ class Patience:
             assert self._scope is not None
             self._scope.deadline = anyio.current_time() + self._seconds
 
+    @property
+    def is_covered(self) -> bool:
+        """Whether a scope has been opened since and not been closed, as what `ctx.using` enters may do."""
+        return scope_marker()() is not self._mark
+
     def close(self) -> None:
-        """Wait no more. Where a scope has been opened inside, which `ctx.using` may hold, it stays open without a deadline."""
-        if self._scope is None:
-            return
-        self._scope.deadline = math.inf
+        """Wait no more. No scope that was opened since may be open."""
+        scope, self._scope = self._scope, None
         self._begun = -math.inf
-        if scope_marker()() is self._mark:
-            scope, self._scope = self._scope, None
+        if scope is not None:
             scope.__exit__(None, None, None)
 
     def failed(self, error: BaseException) -> BaseException:

@@ -51,7 +51,7 @@ class Playing:
         try:
             if not await self.engine.move(lambda: reached):
                 wanted = repr(what) if isinstance(what, str) else " or ".join(what)
-                raise Stuck(f"the run did not come to {wanted}\n\n{self.result.timeline()}")
+                raise Stuck(f"the run did not come to {wanted}\n\n{self.result.timeline(lines=True)}")
         finally:
             unwatch()
         return self.result
@@ -62,7 +62,7 @@ class Playing:
         result = self.result
         if result.status in {"queued", "running"}:
             raise Stuck(
-                f"nothing more can happen, and the run of {result.function_id} has not ended: {_waits(result)}\n\n{result.timeline()}"
+                f"nothing more can happen, and the run of {result.function_id} has not ended: {_waits(result)}\n\n{result.timeline(lines=True)}"
             )
         return result
 

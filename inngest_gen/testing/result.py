@@ -139,6 +139,7 @@ class _ById(Generic[T]):
     def __getitem__(self, key: slice) -> tuple[T, ...]: ...
     def __getitem__(self, key: Any) -> Any:
         """Give one by its id (the first with it), or by number. Raises KeyError for an id that is not there."""
+        __tracebackhide__ = True  # for pytest: a misspelt id is shown where it stands
         if not isinstance(key, str):
             return self._all[key]
         for one in self._all:
@@ -229,7 +230,7 @@ class Result:
         why = f": {self.error}" if self.error is not None else ""
         stack = f"\n{self.error.stack}" if self.error is not None and self.error.stack else ""
         raise RunFailed(
-            f"the run of {self.function_id} has no output, it {_SAID.get(self.status, self.status)}{why}{stack}\n\n{self.timeline()}"
+            f"the run of {self.function_id} has no output, it {_SAID.get(self.status, self.status)}{why}{stack}\n\n{self.timeline(lines=True)}"
         )
 
     @property

@@ -71,7 +71,7 @@ async def execute_step(
             return playing.result.steps[step_id].status in {"completed", "failed", "abandoned"}
 
         if not await engine.move(settled):
-            raise Stuck(f"step {step_id!r} gave no result\n\n{playing.result.timeline()}")
+            raise Stuck(f"step {step_id!r} gave no result\n\n{playing.result.timeline(lines=True)}")
         return playing.result.steps[step_id]
 
 

@@ -218,6 +218,36 @@ def test_a_failing_test_shows_its_timeline_and_leaves_a_recording(suite: pytest.
     assert "inngest_gen" not in parts["test_elsewhere"]
 
 
+ONCE = """
+import pytest
+from inngest_gen import testing
+
+@pytest.mark.anyio
+async def test_failed(inngest_app) -> None:
+    result = await testing.run(inngest_app.function("bad", retries=0)(bad))
+    assert result.output == 1
+
+@pytest.mark.anyio
+async def test_misspelt(inngest_app) -> None:
+    result = await testing.run(inngest_app.function("bad", retries=0)(bad))
+    assert result.steps["laod"].error
+
+async def bad(ctx):
+    yield ctx.step.run("load", lambda: 1 / 0)
+"""
+
+
+def test_what_a_failing_test_says_is_said_once_and_shows_no_line_of_the_kit(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_once=ONCE)
+    text = run(suite, *ALONE["anyio"], "-k", "asyncio").stdout.str()
+    failed, misspelt = re.findall(r"^_+ test_\w+\S* _+$(.*?)(?=^_+ test_|^=+ )", text, re.MULTILINE | re.DOTALL)
+    assert failed.count("x [0s] step.run load: failed with ZeroDivisionError: division by zero (test_once.py:15)") == 1
+    assert "recording of test-bad: " in failed
+    assert "did you mean 'load'?" in misspelt
+    assert "x [0s] step.run load: failed with ZeroDivisionError: division by zero (test_once.py:15)" in misspelt
+    assert "testing/result.py" not in misspelt
+
+
 DEEP = """
 import inngest_gen as ig
 import pytest

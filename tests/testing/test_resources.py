@@ -119,13 +119,35 @@ async def test_a_failed_attempt_of_one_that_has_stepped_aside_is_tried_again() -
     assert one_at_a_time()
 
 
+async def test_the_test_may_have_scopes_of_its_own_around_each_move() -> None:
+    async with testing.MemoryEngine(app) as engine:
+        run = engine.play(guest, {"room": "a", "nights": "1d"})
+        with anyio.fail_after(60):
+            await run.run_until("first")
+        async with anyio.create_task_group():
+            assert (await run.run_until(testing.SLEEP)).steps["first"].result == "A"
+        with anyio.CancelScope():
+            result = await run.finish()
+        assert result.output == ["A", "aa"]
+        assert [(step.id, step.attempts) for step in result.steps] == [("first", 1), ("night", 0), ("second", 1)]
+    assert one_at_a_time()
+
+
+async def test_a_scope_of_the_test_may_end_while_a_run_holds_something_that_never_moves_on() -> None:
+    async with testing.MemoryEngine(app) as engine:
+        with anyio.fail_after(60):
+            await engine.play(guest, {"room": "a", "nights": "1d"}).run_until("first")
+        assert told == ["open a", "closed a"]
+    assert one_at_a_time()
+
+
 async def test_one_that_has_stepped_aside_can_be_looked_at_and_cancelled() -> None:
     async with testing.MemoryEngine(app) as engine:
         one, two = (engine.play(guest, {"room": name, "nights": "1d"}) for name in "ab")
         await one.run_until("first")
         await two.run_until("first")
         assert [(step.id, step.status) for step in one.result.steps] == [("first", "running")]
-        assert told == ["open a", "closed a", "open b"]
+        assert told == ["open a", "closed a", "open b", "closed b"]
         await engine.cancel(one.run_id)
         await engine.settle()
         assert [one.result.status, two.result.status] == ["cancelled", "completed"]
