@@ -22,9 +22,9 @@ from inngest_gen.testing.sameness import difference
 __tracebackhide__ = is_found  # for pytest: what the kit finds is shown at the test's line
 
 _CHANGED = (
-    "a step body or the handler has changed an object which the handler keeps (a memoized result, a list that a body appends to), and a replay"
-    " does not change it; or the value comes from the time, randomness, the environment, a global or I/O outside a step. Let steps return what they"
-    " make, and take such values from a step, ctx.random, ctx.uuid() or ctx.started_at"
+    "a step body or the handler has changed an object which the handler keeps (a memoized result, a list that a body appends to, an iterator that a"
+    " body takes from), and a replay does not change it; or the value comes from the time, randomness, the environment, a global or I/O outside a"
+    " step. Let steps return what they make, and take such values from a step, ctx.random, ctx.uuid() or ctx.started_at"
 )
 SentDefer = tuple[str, bytes | None]
 """A defer's id and its data, None where it is not kept."""

@@ -1,7 +1,8 @@
 """Tells whether two values that a handler made, one live and one when it was rebuilt, are the same.
 
 Promises: what has a value (JSON, dates, enums, dataclasses, models, classes with an `__eq__`) is compared by value; a function by its code, its
-defaults and what it closes over; the first difference is named with its place. Refuses: to judge what has only an identity, such as a client.
+defaults and what it closes over; an iterator by how far it has come; the first difference is named with its place. Refuses: to judge what has only
+an identity, such as a client.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import gc
+import inspect
+import itertools
+import operator
 import reprlib
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +23,7 @@ from inngest_gen.app.context import Context
 from inngest_gen.intents.intent import Intent
 
 _LOOKED_AT = 20_000
+_CALLED = (types.FunctionType, types.MethodType, types.BuiltinMethodType, types.MethodWrapperType, functools.partial)
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
 _short.maxdict = _short.maxlist = _short.maxtuple = 4
@@ -51,12 +57,10 @@ def _compared(path: str, a: Any, b: Any) -> str | list[tuple[str, Any, Any]]:
         if len(a) != len(b):
             return _told(path, a, b)
         return [(f"{path}[{n}]", x, y) for n, (x, y) in enumerate(zip(a, b, strict=True))]
-    if isinstance(a, types.FunctionType):
-        return _functions(path, a, b)
-    if isinstance(a, types.MethodType):
-        return [(path, a.__func__, b.__func__), (path, a.__self__, b.__self__)]
-    if isinstance(a, functools.partial):
-        return [(path, a.func, b.func), (f"{path} arguments", a.args, b.args), (f"{path} arguments", a.keywords, b.keywords)]
+    if isinstance(a, _CALLED):
+        return _called(path, a, b)
+    if isinstance(a, Iterator) and type(a).__eq__ is object.__eq__:
+        return _iterators(path, a, b)
     if dataclasses.is_dataclass(a) and not isinstance(a, type):
         names = [field.name for field in dataclasses.fields(a) if field.compare]
         return [(f"{path}.{name}", getattr(a, name, None), getattr(b, name, None)) for name in names]
@@ -74,6 +78,17 @@ def _equal(a: Any, b: Any) -> bool | None:
         return None
 
 
+def _called(path: str, a: Any, b: Any) -> str | list[tuple[str, Any, Any]]:
+    """Compare two functions, two methods by what they are bound to, or two partials."""
+    if isinstance(a, types.FunctionType):
+        return _functions(path, a, b)
+    if isinstance(a, functools.partial):
+        return [(path, a.func, b.func), (f"{path} arguments", a.args, b.args), (f"{path} arguments", a.keywords, b.keywords)]
+    if a.__name__ != b.__name__:
+        return _told(path, a.__name__, b.__name__, "method ")
+    return [(path, a.__self__, b.__self__)]
+
+
 def _functions(path: str, a: types.FunctionType, b: types.FunctionType) -> str | list[tuple[str, Any, Any]]:
     if a.__code__ != b.__code__:
         return _told(path, a.__qualname__, b.__qualname__, "function ")
@@ -89,6 +104,53 @@ def _cells(a: types.FunctionType, b: types.FunctionType) -> Iterator[tuple[str, 
             continue
 
 
+def _generators(path: str, a: types.GeneratorType[Any, Any, Any], b: Any) -> str | list[tuple[str, Any, Any]]:
+    """Compare two generators by where they stand and by their variables."""
+    if a.gi_code is not b.gi_code:
+        return _told(path, a.__qualname__, b.__qualname__, "generator ")
+    one, other = a.gi_frame, b.gi_frame
+    if one is None or other is None or one.f_lasti != other.f_lasti:
+        return [] if one is other else f"{_place(path)}generator {a.__qualname__} {_stands(a)} first, then {_stands(b)}"
+    names = [name for name in one.f_locals if name in other.f_locals]
+    return [(f"{path} variable {name!r}", one.f_locals[name], other.f_locals[name]) for name in names]
+
+
+def _stands(generator: types.GeneratorType[Any, Any, Any]) -> str:
+    state = inspect.getgeneratorstate(generator)
+    if state == inspect.GEN_CREATED or generator.gi_frame is None:
+        return "at its beginning" if state == inspect.GEN_CREATED else "at its end"
+    return f"at line {generator.gi_frame.f_lineno}"
+
+
+def _iterators(path: str, a: Any, b: Any) -> str | list[tuple[str, Any, Any]]:
+    """Compare two iterators by how far they have come: what they have left, what they are made of, or, in a class of Python's, their attributes."""
+    if isinstance(a, types.GeneratorType):
+        return _generators(path, a, b)
+    if isinstance(a, itertools.count):
+        return [] if repr(a) == repr(b) else _told(path, a, b)
+    if hasattr(a, "__dict__"):
+        return [(path, vars(a), vars(b))]
+    left = [operator.length_hint(one, -1) for one in (a, b)]
+    if left[0] != left[1]:
+        return f"{_place(path)}{type(a).__name__} with {left[0]} left first, then with {left[1]}"
+    parts = [list(_inside(one)) for one in (a, b)]
+    if len(parts[0]) != len(parts[1]):
+        return f"{_place(path)}{type(a).__name__} that has come to another place"
+    return [(path, one, other) for one, other in zip(*parts, strict=True)]
+
+
+def _inside(iterator: Any) -> Iterator[Any]:
+    """Give what an iterator made in C refers to. Its tuples may have holes, through which only the garbage collector looks safely."""
+    for one in gc.get_referents(iterator):
+        if type(one) is tuple:
+            yield from gc.get_referents(one)
+        elif not isinstance(one, type):
+            yield one
+
+
 def _told(path: str, a: Any, b: Any, what: str = "") -> str:
-    place = f"{path.strip().removeprefix('.')}: " if path.strip() else ""
-    return f"{place}{what}{_short.repr(a)} first, then {_short.repr(b)}"
+    return f"{_place(path)}{what}{_short.repr(a)} first, then {_short.repr(b)}"
+
+
+def _place(path: str) -> str:
+    return f"{path.strip().removeprefix('.')}: " if path.strip() else ""

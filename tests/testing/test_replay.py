@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,31 @@ async def set_order(ctx: ig.Context) -> ig.Flow:
         yield ctx.step.run(thing.name, echo)  # here
 
 
+async def bodies_share_an_iterator(ctx: ig.Context) -> ig.Flow:
+    pages = iter(["a", "b"])
+    yield ctx.step.run("first", lambda: next(pages))
+    yield ctx.step.run("second", lambda: next(pages))  # here
+
+
+async def bodies_share_a_generator(ctx: ig.Context) -> ig.Flow:
+    pages = (page for page in "abc")
+    yield ctx.step.run("first", next, pages)
+    yield ctx.step.sleep("a while", "1h")
+    yield ctx.step.run("second", next, pages)  # here
+
+
+async def a_failed_attempt_uses_an_iterator_up(ctx: ig.Context) -> ig.Flow:
+    yield ctx.step.run("sum", total, (n for n in [1, 2]))  # here
+
+
+def total(numbers: Iterable[int]) -> int:
+    found = sum(numbers)
+    if not SENT:
+        SENT.append("tried")
+        raise ConnectionError("once")
+    return found
+
+
 kept: list[Any] = []
 SENT: list[str] = []
 
@@ -155,6 +180,9 @@ DIFFERS: dict[Any, str] = {
     body_appends: r"(?s)step.run 'save' .* another arguments.*\[0\]: \[1\] first, then \[\]",
     body_counts: r"(?s)another result.*5 first, then 0",
     changed_result: r"(?s)step.run 'charge' .* another arguments.*'total'",
+    bodies_share_an_iterator: r"(?s)step.run 'second' .* another function.*variable 'pages': list_iterator with 1 left first, then with 2",
+    bodies_share_a_generator: r"(?s)step.run 'second' .* another arguments.*\[0\]: generator .* at line \d+ first, then at its beginning",
+    a_failed_attempt_uses_an_iterator_up: r"(?s)step.run 'sum' .* another arguments.* at its end first, then at its beginning",
     changed_event: "the handler does something else",
     random_result: "another result",
     sometimes_raises: r"(?s)it has raised .*: \w+.*rebuilt, it has raised",
@@ -262,6 +290,8 @@ async def sound(ctx: ig.Context) -> ig.Flow:
         opened = yield ctx.step.run("open", shop.open, 3)
     ids = [str(ctx.uuid()), ctx.random.random(), ctx.started_at.isoformat()]
     nan = yield ctx.step.run("nan", lambda value: str(value), float("nan"))
+    pages = iter("ab")
+    yield ctx.step.run(next(pages), lambda rest: list(rest), pages)
     client = object()
     yield ctx.step.run("client", lambda _: 1, client)
     yield ctx.defer("note", note, {"ids": ids})

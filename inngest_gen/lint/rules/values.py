@@ -16,7 +16,7 @@ _RELIED: Final = "on which line {} relies; a replay does not run it again"
 _RETURN: Final = "return the new value from the step"
 
 
-def _read_after(name: str, place: ast.AST, code: Code) -> ast.Name | None:
+def read_after(name: str, place: ast.AST, code: Code) -> ast.Name | None:
     """Find where a flow next reads a name after `place`, before it gives the name another value; a loop around `place` begins anew."""
     statement = code.statement(place)
     if statement is None or _rebinds(statement, name):
@@ -56,7 +56,7 @@ def _argument_changed(program: Program) -> Iterator[Hit]:
             for parameter, argument in arguments:
                 if parameter.arg not in changed or len(body.bindings[parameter.arg]) != 1 or not isinstance(argument, ast.Name):
                     continue
-                if _is_data(argument.id, code, program) and (reader := _read_after(argument.id, call, code)) is not None:
+                if _is_data(argument.id, code, program) and (reader := read_after(argument.id, call, code)) is not None:
                     line = at(changed[parameter.arg])[0]
                     yield Hit(
                         argument, f"the step changes `{argument.id}` in place in line {line}, {_RELIED.format(reader.lineno)}", _RETURN
@@ -129,7 +129,7 @@ def _local_changed(program: Program) -> Iterator[Hit]:
             written.update({name: declared for name in declared.names if _assigns(name, body) and name in flow.bindings})
         for name, node in written.items():
             for code, call in uses:
-                if code is flow and (reader := _read_after(name, call, flow) or _read_in_later_step(name, call, flow, program)) is not None:
+                if code is flow and (reader := read_after(name, call, flow) or _read_in_later_step(name, call, flow, program)) is not None:
                     yield _lost(node, name, reader)
                     break
     for code in flows.all():
@@ -137,7 +137,7 @@ def _local_changed(program: Program) -> Iterator[Hit]:
             match call.args[1:2]:
                 case [ast.Attribute(value=ast.Name(id=name), attr=attr)] if kind == "run" and attr in MUTATORS:
                     if _is_data(name, code, program):
-                        reader = _read_after(name, call, code) or _read_in_later_step(name, call, code, program)
+                        reader = read_after(name, call, code) or _read_in_later_step(name, call, code, program)
                         if reader is not None:
                             yield _lost(call.args[1], name, reader)
     yield from _event_changed(program)
