@@ -256,6 +256,15 @@ def test_unfinished_runs_are_checked(cli: Cli, home: pathlib.Path) -> None:
     assert "app 'pricing' has no function 'pricing-price'" in command.out
 
 
+def test_a_failed_run_that_waits_for_its_retry_is_checked(cli: Cli, home: pathlib.Path) -> None:
+    (home / "pricing.py").write_text(PRICING.replace("    return n\n", "    return 1 / 0\n"))
+    assert cli("run", "pricing.py:app", "price/asked", '{"n": 2}').code == 1
+    assert cli("debug", "check", "pricing.py:app").out == "no unfinished runs of app 'pricing' in inngest-gen.db\n"
+    assert cli("runs", "retry", "last").code == 0
+    result = cli("debug", "check", "pricing.py:app")
+    assert "1 run: all replay on this code" in result.out
+
+
 def test_runs_of_another_app_whose_name_begins_alike_are_not_checked(cli: Cli, home: pathlib.Path) -> None:
     (home / "pricing.py").write_text(PRICING)
     (home / "abroad.py").write_text(PRICING.replace('App("pricing")', 'App("pricing-eu")').replace("price/asked", "eu/asked"))

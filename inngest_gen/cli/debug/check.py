@@ -23,7 +23,7 @@ _HELP = """Say whether recorded runs replay on the code as it is.
 
     For CI, before a deploy: each run's recorded steps are replayed on the code, and where the handler asks for something else, both intents are told
     with both lines. No step's function runs. RUN is a run in the engine's file or the path of a recording; without RUN all unfinished runs of the app
-    in the engine's file are checked.
+    in the engine's file are checked, and failed ones that wait for their retry.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from inngest_gen.debugger.dap.clientbreakpoints import Kind
-from inngest_gen.debugger.stop import Intent, Missing, Stop
+from inngest_gen.debugger.stop import Divergence, Intent, Missing, Stop
 
 _REASONS: Final = {
     "start": "entry",
@@ -77,6 +77,11 @@ def intent(one: Intent) -> str:
     return f"{one.text} ✗ {_error(memo.error)}" if memo.error is not None else f"{one.text} → {memo.text}"
 
 
+def _side(one: Divergence, what: str, at: str | None) -> str:
+    """Say one side of a divergence, and where it is: by its line, or else by its position."""
+    return f"{what} at {at or f'position {one.position}'}"
+
+
 def exception(stop: Stop) -> dict[str, Any] | None:
     """Describe the error of a stop, as `exceptionInfo` answers; None where there is none."""
     if stop.divergence is not None:
@@ -85,8 +90,8 @@ def exception(stop: Stop) -> dict[str, Any] | None:
             "exceptionId": "NonDeterminismError", "description": one.text, "breakMode": "always",
             "details": {
                 "typeName": "NonDeterminismError", "message": one.text,
-                "stackTrace": f"recorded: {one.recorded or 'nothing'} at {one.recorded_at or 'an unknown place'}\n"
-                f"yielded:  {one.yielded or 'nothing more'} at {one.yielded_at or 'an unknown place'}\nlikely cause: {one.cause}",
+                "stackTrace": f"recorded: {_side(one, one.recorded or 'nothing', one.recorded_at)}\n"
+                f"yielded:  {_side(one, one.yielded or 'nothing more', one.yielded_at)}\nlikely cause: {one.cause}",
             },
         }  # fmt: skip
     error, name = None, None

@@ -47,7 +47,7 @@ const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count ==
 const nameOf = (file) => file.split(/[\\/]/).pop();
 const shortName = (name) => name.split("<locals>.").pop();
 const placeOf = (at) => (at ? `${nameOf(at.file)}:${at.line}` : "");
-const placeText = (at) => (at ? nameOf(at) : "an unknown place");
+const placeText = (at) => nameOf(at);
 
 function duration(ms) {
   if (ms < 1) return `${Math.round(ms * 100) / 100} ms`;

@@ -75,7 +75,7 @@ function endOf(run, end) {
 }
 
 function divergenceOf(one) {
-  const side = (title, what, at) => h("div", {}, h("h3", {}, title), h("code", { class: "big" }, what || "nothing"), h("p", { class: "hint" }, placeText(at)));
+  const side = (title, what, at) => h("div", {}, h("h3", {}, title), h("code", { class: "big" }, what || "nothing"), h("p", { class: "hint" }, at ? placeText(at) : `at position ${one.position}, its line is not known`));
   return h("div", { class: "outcome bad" }, h("h2", {}, chip(["bad", "diverged"]), `The replay leaves the record at position ${one.position}`),
     h("div", { class: "sides" }, side("Recorded", one.recorded, one.recorded_at), side("Asked for now", one.yielded, one.yielded_at)), h("p", {}, h("b", {}, "Likely cause: "), one.cause));
 }

@@ -99,10 +99,16 @@ class Reader:
     def unfinished(self, app: str | None = None) -> list[tuple[str, str]]:
         """List the runs that have not ended, oldest first: (id, slug of its function). `app` is the app's id; None: of all apps.
 
-        Which app a function is of was noted by the engine that declared it; in files of before that was done, its slug tells.
+        Failed ones whose retry waits for an engine are among them. Which app a function is of was noted by the engine that declared it; in files of
+        before that was done, its slug tells.
         """
         with in_plain_words(self._path):
-            rows = self._connection.execute("SELECT id, function FROM runs WHERE ended IS NULL ORDER BY run").fetchall()
+            asked = self._connection.execute("SELECT argument FROM commands WHERE kind = 'retry'").fetchall()
+            again = jsonvalue.encode([jsonvalue.decode(argument).get("run_id") for (argument,) in asked], "ids").decode()
+            rows = self._connection.execute(
+                "SELECT id, function FROM runs WHERE ended IS NULL OR (status = 'failed' AND id IN (SELECT value FROM json_each(?))) ORDER BY run",
+                (again,),
+            ).fetchall()
             apps = {slug: declared(self._connection, slug)[0] for _, slug in rows} if app is not None else {}
             return [(id, slug) for id, slug in rows if app is None or ((apps[slug] or app) == app and slug.startswith(f"{app}-"))]
 

@@ -1,8 +1,10 @@
 """What clients, editors and handlers do wrong: each request gets its response, nothing crashes, nothing hangs."""
 
 import pathlib
+import re
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -271,6 +273,13 @@ async def test_a_divergence_is_an_exception_with_both_sides_and_other_code_is_wa
         assert "recorded: step.run 'c'" in info["details"]["stackTrace"]
         assert "yielded:  step.run 'b'" in info["details"]["stackTrace"]
         assert client.output("important") == ""
+    bare = replace(recorded, steps=tuple(replace(step, at=None) for step in recorded.steps))
+    async with talking(opens(found=(bare, app))) as client:
+        await client.launched(stopOnEntry=False)
+        await client.ask("setExceptionBreakpoints", filters=["divergence"])
+        await client.begin()
+        told = (await client.ask("exceptionInfo", threadId=1))["details"]["stackTrace"]
+        assert re.match(r"recorded: step\.run 'c' at position \d+\nyielded:  step\.run 'b' at .*test_misbehaviour\.py:\d+\n", told)
     async with talking(opens(found=(recorded, rig.app_of(another)))) as client:
         await client.launched()
         await client.begin()
