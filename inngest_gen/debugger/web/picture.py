@@ -1,8 +1,8 @@
 """Picture: what is drawn of a run over time, out of its recording: lanes of steps with their attempts and waits, and its defers. Pure.
 
 Promises: times are milliseconds since an origin that all runs of a page share; nothing is drawn where no time was recorded, but for a recording
-without any: then steps stand in their order, a "millisecond" each. A step whose first attempt's start is not recorded begins where the last step
-before ended.
+without any: then steps stand in their order, a "millisecond" each. A failed attempt whose start is not recorded begins where the last step before
+ended, or where its retry was due.
 """
 
 from __future__ import annotations
@@ -84,20 +84,26 @@ def _parts(step: RecordedStep, recording: Recording, origin: datetime) -> list[P
     if step.attempts:
         begin = _last_end_before(step, recording, origin)
     retry_at: float | None = None
-    for attempt in step.attempts:
+    for place, attempt in enumerate(step.attempts):
         failed_at = _ms(attempt.at, origin)
         if failed_at is None:
             continue
+        if attempt.started is not None:
+            begin = _ms(attempt.started, origin)
         if begin is None or begin > failed_at:
             begin = failed_at
         found.append(("failed", begin, failed_at))
         retry_at = _ms(attempt.retry_at, origin)
-        if retry_at is None:
-            begin = None
-            continue
-        # The next attempt begins when it was to, or, where it is the last, when that is recorded.
         is_last = attempt is step.attempts[-1]
-        begin = max(retry_at, started) if is_last and started is not None else retry_at
+        after = started if is_last else _ms(step.attempts[place + 1].started, origin)
+        if retry_at is None:
+            # Where it was the last for good, `after` is its own start.
+            begin = None if after is None or after < failed_at or (is_last and step.error is not None) else after
+            if begin is not None:
+                found.append(("pause", failed_at, begin))
+            continue
+        # The next attempt begins when it was to, or when it is recorded to have begun.
+        begin = retry_at if after is None else max(retry_at, after)
         under_way = is_last and ended is None and (started is None or started < retry_at)
         found.append(("pause", failed_at, None if under_way else begin))
         if under_way:

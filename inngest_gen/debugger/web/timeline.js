@@ -199,8 +199,11 @@ class Timeline {
   drawDefers(picture, links, lane) {
     const shown = this.shown.pictures, { ended, defers } = shown[lane.place];
     const end = ended === null ? this.scale.end : this.scale.x(ended);
-    for (const one of defers) {
-      const x = one.at === null ? end : this.scale.x(one.at), y = lane.y + ROW / 2;
+    let from = -Infinity;
+    const placed = defers.map((one) => [one.at === null ? end : this.scale.x(one.at), one]).sort(([a], [b]) => a - b);
+    for (const [there, one] of placed) {
+      const x = Math.max(there, from + 11), y = lane.y + ROW / 2; // beside one that was made at the same moment
+      from = x;
       const child = this.layout.lanes.find((other) => other.kind === "run" && other.run.id === one.run_id);
       if (child) {
         const { created, begun } = shown[child.place];
@@ -208,7 +211,9 @@ class Timeline {
         links.append(svg("path", { class: "link", d: `M${x},${y} C${x},${middle} ${Math.min(x, to) - 8},${middle} ${to},${middle}` }));
       }
       const group = svg("g", { class: `defer ${one.status}`, "data-hash": one.hash }, svg("path", { d: `M${x},${y - 6}l6,6l-6,6l-6,-6z` }), svg("title", {}, `defer ${one.id}${one.function ? ` of ${one.function}` : ""} · ${one.status}${one.by ? ` · by step ${one.by}` : ""}`));
-      add(group, [svg("text", { x: x + 9, y: y + 4 }, one.id.length > 24 ? `${one.id.slice(0, 23)}…` : one.id)]);
+      const label = one.id.length > 24 ? `${one.id.slice(0, 23)}…` : one.id;
+      const next = placed[placed.findIndex(([, other]) => other === one) + 1];
+      if (!next || next[0] > x + 12 + 6.5 * label.length) add(group, [svg("text", { x: x + 9, y: y + 4 }, label)]);
       picture.append(group);
       this.bars[lane.place].set(`defer ${one.hash}`, group);
     }

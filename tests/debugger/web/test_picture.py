@@ -53,6 +53,22 @@ def test_failed_attempts_and_the_time_between_them_are_parts_of_a_bar() -> None:
     assert found["lanes"][0]["bars"][1]["failed"] == [{"number": n, "error": "ValueError: no"} for n in (0, 1)]
 
 
+def test_attempts_whose_start_is_recorded_are_drawn_from_there_also_where_no_retry_was_told() -> None:
+    attempts = tuple(
+        RecordedAttempt(number=n, started=at(start), at=at(end), error=FAILURE) for n, (start, end) in enumerate([(60, 100), (500, 600)])
+    )
+    found = drawn(step("load", 0, started=at(10), ended=at(50)), step("charge", 1, attempts=attempts, started=at(1_510), ended=at(1_700)))
+    assert parts(found)["charge"] == [
+        ("failed", 60, 100),
+        ("pause", 100, 500),
+        ("failed", 500, 600),
+        ("pause", 600, 1_510),
+        ("run", 1_510, 1_700),
+    ]
+    found = drawn(step("charge", 0, data=None, error=FAILURE, status="failed", attempts=attempts, started=at(500), ended=at(600)))
+    assert parts(found)["charge"] == [("failed", 60, 100), ("pause", 100, 500), ("failed", 500, 600)]
+
+
 def test_a_step_that_failed_for_good_ends_with_its_last_attempt() -> None:
     last = RecordedAttempt(number=0, at=at(100), error=FAILURE)
     found = drawn(step("charge", 0, data=None, error=FAILURE, status="failed", attempts=(last,), started=at(20), ended=at(101)))
