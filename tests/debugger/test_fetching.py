@@ -15,18 +15,9 @@ from inngest_gen.net.api import Api
 from inngest_gen.recording.format import dumps, loads
 from inngest_gen.recording.recording import Recording
 from inngest_gen.testing import Server
+from tests.debugger.stock import RAN, dead, price
 
 KEY, EVENT_KEY = "signkey-test-0123456789abcdef", "events"
-RAN: list[str] = []
-
-
-def price(n: int) -> int:
-    RAN.append("price")
-    return n * 2
-
-
-def dead() -> None:
-    raise ig.NonRetriableError("out of stock")
 
 
 def shop(server: Server, **options: Any) -> ig.App:

@@ -17,18 +17,8 @@ import inngest_gen as ig
 from inngest_gen.debugger import Recording, Session, check, loads
 from inngest_gen.middleware.recording import _put
 from inngest_gen.testing import Server
+from tests.debugger.stock import RAN, dead, price
 from tests.engine.rig import engine
-
-RAN: list[str] = []
-
-
-def price(n: int) -> int:
-    RAN.append("price")
-    return n * 2
-
-
-def dead() -> None:
-    raise ig.NonRetriableError("out of stock")
 
 
 def shop(middleware: Any, **options: Any) -> ig.App:
