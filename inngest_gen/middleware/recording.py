@@ -53,7 +53,7 @@ _Outcome = tuple[bytes | None, Failure | None]
 
 
 class RecordingMiddleware(Middleware):
-    """Writes the recording of each run that ends to `directory` (made if it is not there) as `RUN_ID.json`, readable by its owner only.
+    """Writes the recording of each run that completes or fails to `directory` (made if it is not there), as `RUN_ID.json` for its owner alone.
 
         ig.App("shop", middleware=[ig.RecordingMiddleware("recordings")])
 
