@@ -6,7 +6,6 @@ frames dropped. Promises: results reach the driver in the order of their commits
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
@@ -20,9 +19,10 @@ from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, LazyOp
 from inngest_gen.calls.memo import Memo
 from inngest_gen.driver.attempt import Attempt
-from inngest_gen.driver.body import Outcome, check_size, failed_outcome, retry_time, run_body
+from inngest_gen.driver.body import Outcome, failed_outcome, retry_time, run_body
 from inngest_gen.driver.execution import Execution, is_final
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
+from inngest_gen.engine.changes import Changes, returned, told_of, too_many_steps
 from inngest_gen.engine.demand import Send, Wait, body_of, demand_of, send_event
 from inngest_gen.engine.progress import Kind
 from inngest_gen.engine.record import Record, planned
@@ -30,14 +30,13 @@ from inngest_gen.engine.rules import received
 from inngest_gen.engine.rules.backoff import next_attempt
 from inngest_gen.engine.store.tables import Tables, dumps
 from inngest_gen.engine.store.writer import Job
-from inngest_gen.engine.transitions import Change, Effects, Paused
-from inngest_gen.errors import EngineError, InngestGenError, RetryAfterError, StepError
+from inngest_gen.engine.transitions import Change, Effects
+from inngest_gen.errors import InngestGenError, RetryAfterError
 from inngest_gen.event import Event
 from inngest_gen.intents.http import AIInfer, Fetch
 from inngest_gen.intents.step import Run, SendEvent, WaitForEvent, WaitForSignal
 from inngest_gen.loops import bell
 from inngest_gen.middleware.chain import Chain
-from inngest_gen.sessions import folded_meta
 
 if TYPE_CHECKING:
     from inngest_gen.engine.engine import Engine
@@ -133,6 +132,7 @@ class LiveRun:
             if record is None:
                 return
             self._record = record
+        self._changes = Changes(record, engine.transitions)
         function = engine.functions.get(record.function)
         if function is None:
             return
@@ -208,11 +208,7 @@ class LiveRun:
                 self._got_further()
             for op in turn.new:
                 if op.position >= self._engine.max_steps:
-                    error = EngineError(
-                        f"a run has at most {self._engine.max_steps} steps, and this one asked for more: split the work over runs"
-                        " (step.invoke, step.send_event), or raise max_steps (up to 10000)"
-                    )
-                    await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
+                    await self._finish("failed", None, too_many_steps(self._engine.max_steps), self._drain())
                     return
             new = turn.new
             if len(new) == 1 and len(execution.pending) == 1 and isinstance(new[0].step, BODIED) and new[0].hash not in self._waiting:
@@ -255,12 +251,7 @@ class LiveRun:
         """Commit that the run waits, and say whether it still does."""
         waiting = {leaf.op.hash for leaf in execution.pending.values()}
         lazy = self._drain()
-
-        def suspend(tx: Tables, effects: Effects) -> None:
-            self._engine.transitions.keep_lazy(tx, self.run, lazy)
-            self._engine.transitions.suspend(tx, self.run, waiting, effects)
-
-        effects = await self._commit(suspend)
+        effects = await self._commit(self._changes.suspend(waiting, lazy))
         self._tell_lazy(lazy)
         return bool(effects.result) and not self._mail
 
@@ -268,12 +259,7 @@ class LiveRun:
         """End the waits of steps that lost a race while the run was not in memory: nothing must come to them, a signal for instance."""
         for hash in self._waiting & execution.lost():
             self._waiting.discard(hash)
-
-            def change(tx: Tables, _: Effects, hash: str = hash) -> None:
-                tx.end_pause(self.run, hash)
-                tx.log(self.run, self._engine.now(), "abandoned", hash, None, None, None)
-
-            self._prelude.append(change)
+            self._prelude.append(self._changes.abandon(hash))
             plan = self._record.plans.get(hash) if self._record is not None else None
             self._tell("step.abandoned", step_id=None if plan is None else plan.label)
 
@@ -312,34 +298,13 @@ class LiveRun:
 
     def _plan(self, op: Op, change: Change, due: float | None) -> None:
         """Record that a step waits."""
-        info = info_of(op)
         self._in_flight.pop(op.hash, None)
         self._waiting.add(op.hash)
-
-        def plan(tx: Tables, effects: Effects) -> None:
-            tx.log(self.run, self._engine.now(), "plan", op.hash, op.position, info, None)
-            change(tx, effects)
-
-        self._submit(self._unless_over(plan), lambda _: self._tell("step.waiting", op=op, due=due))
+        self._submit(self._changes.plan(op, change), lambda _: self._tell("step.waiting", op=op, due=due))
 
     def _send(self, op: Op, change: Change) -> None:
         """Record what a step sends together with its result: it is sent exactly once."""
-        info = info_of(op)
-
-        def send(tx: Tables, effects: Effects) -> None:
-            change(tx, effects)
-            tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info, dumps(effects.result))
-
-        self._submit(self._unless_over(send), lambda effects: self._completed(op, Memo(effects.result)))
-
-    def _unless_over(self, change: Change) -> Change:
-        """Guard a change that lets a step wait or sends something: a run that was cancelled in the meantime does neither."""
-
-        def guarded(tx: Tables, effects: Effects) -> None:
-            if not tx.has_ended(self.run):
-                change(tx, effects)
-
-        return guarded
+        self._submit(self._changes.send(op, change), lambda effects: self._completed(op, Memo(effects.result)))
 
     def _start_body(self, op: Op) -> None:
         self._in_flight[op.hash] = scope = anyio.CancelScope()
@@ -420,8 +385,6 @@ class LiveRun:
             )
         finally:
             limiter.release()
-        if outcome.lazy:
-            outcome = dataclasses.replace(outcome, lazy=tuple(self._inheriting(outcome.lazy)))
         if self._over:
             self._log_unsent(outcome.lazy)
         elif outcome.failure is None:
@@ -430,40 +393,22 @@ class LiveRun:
             self._failed_attempt(op, outcome, outcome.failure, started, number)
 
     def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
-        run = self.run
-        info = info_of(op, started=started, attempt=number)
         lazy = [*self._drain(), *outcome.lazy]
         data = outcome.data
-        engine = self._engine
-
-        def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
-            tx.log(run, engine.now(), "result", op.hash, op.position, info, data)
-            if lazy:
-                engine.transitions.keep_lazy(tx, run, lazy)
-
-        self._submit(change, lambda _: self._completed(op, memo, lazy, number))
+        self._submit(self._changes.done(op, data, lazy, started, number), lambda _: self._completed(op, memo, lazy, number))
         memo = Memo(orjson.loads(data))  # while the commit is under way
 
     def _failed_attempt(self, op: Op, outcome: Outcome, failure: Failure, started: float, number: int) -> None:
         if failure.no_retry or number + 1 >= self._max_attempts or op.hash in self._abandoned:
             self._settle_failed(op, failure, outcome.lazy, started, number)
             return
-        engine = self._engine
-        run, hash = self.run, op.hash
+        hash = op.hash
         record = self._record
         assert record is not None
-        now = engine.now()
+        now = self._engine.now()
         due = self._next_attempt(number, f"{record.id}:{hash}", now, outcome.retry_in, outcome.retry_at)
         lazy = [*self._drain(), *outcome.lazy]
-        info = info_of(op, started=started, attempt=number, retry_at=due)
         record.attempts[hash] = number + 1
-
-        def change(tx: Tables, effects: Effects) -> None:
-            tx.log(run, now, "attempt", hash, op.position, info, dumps(failure.to_json()))
-            engine.transitions.keep_lazy(tx, run, lazy)
-            if not tx.has_ended(run):
-                tx.pause(run, hash, "retry", due)
-                effects.then.append(Paused(due, run))
 
         def done(_: Effects) -> None:
             self._tell("step.failed", op=op, attempt=number, failure=failure, due=due)
@@ -471,29 +416,17 @@ class LiveRun:
             self._landed(op)
 
         self._waiting.add(hash)
-        self._submit(change, done)
+        self._submit(self._changes.failed_attempt(op, failure, lazy, number, now, due), done)
 
     def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
-        engine = self._engine
-        run = self.run
         lazy = [*self._drain(), *lazies]
-        info = info_of(op, started=started, attempt=number)
-        record = self._record
-        assert record is not None
-        data = dumps(failure.to_json())
-
-        def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
-            now = engine.now()
-            tx.log(run, now, "attempt", op.hash, op.position, info, data)
-            tx.log(run, now, "error", op.hash, op.position, info, data)
-            engine.transitions.keep_lazy(tx, run, lazy)
 
         def done(_: Effects) -> None:
             self._tell("step.failed", op=op, attempt=number, failure=failure)
             self._tell_lazy(lazy)
             self._settled(op, Memo(None, failure.error()))
 
-        self._submit(change, done)
+        self._submit(self._changes.failed(op, failure, lazy, started, number), done)
 
     def _completed(self, op: Op, memo: Memo, lazy: Sequence[LazyOp] = (), attempt: int = 0) -> None:
         if self._engine.watch is not None:
@@ -534,15 +467,9 @@ class LiveRun:
 
     def _abandon(self, op: Op) -> None:
         """Let go of a race's loser: its wait is over, its body may finish but is not tried again."""
-        run, hash = self.run, op.hash
-        self._abandoned.add(hash)
-        self._waiting.discard(hash)
-
-        def change(tx: Tables, effects: Effects) -> None:  # noqa: ARG001 - a Change
-            tx.end_pause(run, hash)
-            tx.log(run, self._engine.now(), "abandoned", hash, op.position, info_of(op), None)
-
-        self._submit(change, lambda _: self._tell("step.abandoned", op=op))
+        self._abandoned.add(op.hash)
+        self._waiting.discard(op.hash)
+        self._submit(self._changes.abandon(op.hash, op), lambda _: self._tell("step.abandoned", op=op))
 
     # The end.
 
@@ -551,13 +478,8 @@ class LiveRun:
         match ended:
             case Returned(value):
                 self._note_unused(execution)
-                try:
-                    output = jsonvalue.encode(value, f"the result of function {self._function.id!r}")
-                    check_size(f"the result of function {self._function.id!r}", output)
-                except InngestGenError as error:
-                    await self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
-                else:
-                    await self._finish("completed", output, None, self._drain())
+                status, output, failure = returned(self._function.id, value)
+                await self._finish(status, output, failure, self._drain())
             case Raised(error, final):
                 await self._handler_failed(error, execution, final=final)
             case Diverged(error):
@@ -581,27 +503,12 @@ class LiveRun:
         number = record.attempt
         now = engine.now()
         if final or number + 1 >= self._max_attempts:
-            told: dict[str, Any] = {"attempt": number}
-            if failed := [step for step in failed_steps(error) if step is not None]:
-                told["steps"] = failed
             self._note_unused(execution)
-            await self._finish("failed", None, failure, lazy, told)
+            await self._finish("failed", None, failure, lazy, told_of(error, number))
             return
         due = self._next_attempt(number, record.id, now, retry_in, retry_at)
-        run = self.run
-
-        def change(tx: Tables, effects: Effects) -> None:
-            tx.log(run, now, "handler", None, None, dumps({"attempt": number, "retry_at": due}), dumps(failure.to_json()))
-            engine.transitions.keep_lazy(tx, run, lazy)
-            if not tx.has_ended(run):
-                tx.set_attempt(run, number + 1)
-                tx.end_pause(run, "")
-                tx.pause(run, "", "retry", due)
-                tx.suspend(run)
-                effects.then.append(Paused(due, run))
-
         self._over = True
-        await self._commit(change)
+        await self._commit(self._changes.handler_failed(failure, lazy, number, now, due))
         self._tell_lazy(lazy)
         self._tell("handler.failed", attempt=number, failure=failure, due=due)
 
@@ -610,35 +517,18 @@ class LiveRun:
     ) -> None:
         """Commit the end of the run. `told` is what the timeline says of a failed handler."""
         self._over = True
-        engine, record = self._engine, self._record
-        assert record is not None
-
-        def change(tx: Tables, effects: Effects) -> None:
-            if told is not None and failure is not None:
-                tx.log(self.run, engine.now(), "handler", None, None, dumps(told), dumps(failure.to_json()))
-            engine.transitions.keep_lazy(tx, self.run, lazy)
-            engine.transitions.end(tx, record, status, output, failure, effects)
-
-        await self._commit(change)
+        await self._commit(self._changes.end(status, output, failure, lazy, told))
         self._tell_lazy(lazy)
 
     def _drain(self) -> list[LazyOp]:
         lazy, self._lazy = self._lazy, []
-        return self._inheriting(lazy + self._execution.drain())
-
-    def _inheriting(self, lazy: Sequence[LazyOp]) -> list[LazyOp]:
-        """Give defers the sessions of this run, where they are handed on and have no others."""
-        inherited = None if self._record is None else self._record.inherited
-        if not inherited:
-            return list(lazy)
-        return [dataclasses.replace(op, meta=folded_meta(op.meta, inherited)) if isinstance(op, DeferAdd) else op for op in lazy]
+        return lazy + self._execution.drain()
 
     def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
         """Log defers that were made and not sent, if that is for good: else they are made again."""
         if lazy and self._over and self._record is not None:
             self._engine.log_dropped(self._record.id, lazy)
-            transitions = self._engine.transitions
-            self._submit(lambda tx, _: transitions.keep_lazy(tx, self.run, lazy), lambda _: None)  # the timeline shows them as dropped
+            self._submit(self._changes.unsent(lazy), lambda _: None)  # the timeline shows them as dropped
 
     def _note_unused(self, execution: Execution) -> None:
         """Note in the timeline what the record holds and the handler, whose code has changed, has not asked for up to its end."""
@@ -714,26 +604,3 @@ class LiveRun:
         for op in lazy:
             kind: Kind = "defer.added" if isinstance(op, DeferAdd) else "defer.aborted" if isinstance(op, DeferAbort) else "defer.rejected"
             self._tell(kind, step_id=op.id)
-
-
-def failed_steps(error: BaseException) -> list[str | None]:
-    """List the ids of the steps whose recorded failures left the handler."""
-    if isinstance(error, BaseExceptionGroup):
-        return [id for inner in error.exceptions for id in failed_steps(inner)]
-    return [error.step_id] if isinstance(error, StepError) and error.memoized else []
-
-
-def info_of(op: Op, **more: Any) -> bytes:
-    """Give what an entry of the log says of its step."""
-    step = op.step
-    info: dict[str, Any] = {"id": step.id, "kind": step.kind, "at": op.at}
-    if step.name != step.id:
-        info["name"] = step.name
-    if op.index:
-        info["index"] = op.index
-    if op.path:
-        info["path"] = op.path
-    if options := step.options():
-        info["options"] = options
-    info.update(more)
-    return dumps(info)

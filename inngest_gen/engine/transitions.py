@@ -117,6 +117,10 @@ class Transitions:
         self.new_id: Callable[[float], str] = new_id
         self.watched: Watched = Watched()
 
+    def now(self) -> float:
+        """Give the time, in epoch seconds."""
+        return self._clock.now()
+
     def open(self, tx: Tables) -> Effects:
         """Take up the file: what is unfinished. `result` is the slugs of unknown functions, and every timer."""
         effects = Effects()

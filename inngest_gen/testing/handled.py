@@ -16,17 +16,18 @@ from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAdd, LazyOp, PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.driver.attempt import Attempt
-from inngest_gen.driver.body import Outcome, check_size, failed_outcome, retry_time, run_body
+from inngest_gen.driver.body import Outcome, failed_outcome, retry_time, run_body
 from inngest_gen.driver.execution import Execution
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
+from inngest_gen.engine.changes import Changes, returned, told_of, too_many_steps
 from inngest_gen.engine.demand import Wait, demand_of, send_event
-from inngest_gen.engine.live import BODIED, failed_steps, info_of
+from inngest_gen.engine.live import BODIED
 from inngest_gen.engine.record import Record, load, planned
 from inngest_gen.engine.rules import received
 from inngest_gen.engine.rules.backoff import next_attempt
-from inngest_gen.engine.store.tables import Tables, dumps
-from inngest_gen.engine.transitions import Change, Effects, Paused
-from inngest_gen.errors import ConfigError, EngineError, InngestGenError, RetryAfterError
+from inngest_gen.engine.store.tables import Tables
+from inngest_gen.engine.transitions import Change, Effects
+from inngest_gen.errors import ConfigError, InngestGenError, RetryAfterError
 from inngest_gen.event import Event
 from inngest_gen.intents.intent import describe
 from inngest_gen.intents.step import Run, SendEvent, Sleep, SleepUntil, WaitForEvent, WaitForSignal
@@ -128,7 +129,7 @@ class Handled:
             if turn.new:
                 self._got_further()
             if any(op.position >= self._engine.max_steps for op in turn.new):
-                self._finish("failed", None, Failure.of(_too_many(self._engine.max_steps), no_retry=True), self._drain())
+                self._finish("failed", None, too_many_steps(self._engine.max_steps), self._drain())
                 await self.let_go()
                 return
             # Waits first: what the others send at once is not missed (I32).
@@ -147,12 +148,7 @@ class Handled:
         """End the waits of steps that lost a race while the run was not in memory: nothing must come to them."""
         for hash in self._record.waiting & execution.lost():
             self._record.waiting.discard(hash)
-
-            def change(tx: Tables, _: Effects, hash: str = hash) -> None:
-                tx.end_pause(self.run, hash)
-                tx.log(self.run, self._engine.now(), "abandoned", hash, None, None, None)
-
-            self._prelude.append(change)
+            self._prelude.append(self._changes.abandon(hash))
 
     async def step_aside(self) -> None:
         """Close what `ctx.using` has entered, so that another run may move: a task can have only one thing after the other open, not crosswise.
@@ -187,6 +183,7 @@ class Handled:
             engine.forget(self)
             return False
         self._record = record
+        self._changes = Changes(record, engine.store.transitions)
         if self.aside:
             self.aside = False
             self._left.clear()
@@ -225,6 +222,7 @@ class Handled:
         function = self._function
         record.attempt = self._attempt  # counted anew since, maybe
         call = record.call(self._max_attempts)
+        record.inherited = call.sessions if function.app.settings.session_propagation else None
         return function.begin(
             call,
             memos=record.memos,
@@ -318,13 +316,7 @@ class Handled:
         """Write down that the run only waits."""
         waiting = {leaf.op.hash for leaf in execution.pending.values()}
         lazy = self._drain()
-        transitions = self._engine.store.transitions
-
-        def suspend(tx: Tables, effects: Effects) -> None:
-            transitions.keep_lazy(tx, self.run, lazy)
-            transitions.suspend(tx, self.run, waiting & self._record.waiting, effects)
-
-        self._write(suspend, f"that {self._record.function} waits")
+        self._write(self._changes.suspend(waiting & self._record.waiting, lazy), f"that {self._record.function} waits")
 
     # Steps.
 
@@ -364,21 +356,10 @@ class Handled:
 
     def _plan(self, op: Op, change: Change) -> None:
         self._record.waiting.add(op.hash)
-
-        def plan(tx: Tables, effects: Effects) -> None:
-            if not tx.has_ended(self.run):
-                tx.log(self.run, self._engine.now(), "plan", op.hash, op.position, info_of(op), None)
-                change(tx, effects)
-
-        self._write(plan, f"that {op.step.id!r} waits")
+        self._write(self._changes.plan(op, change), f"that {op.step.id!r} waits")
 
     def _send(self, op: Op, change: Change) -> None:
-        def send(tx: Tables, effects: Effects) -> None:
-            if not tx.has_ended(self.run):
-                change(tx, effects)
-                tx.log(self.run, self._engine.now(), "result", op.hash, op.position, info_of(op), dumps(effects.result))
-
-        effects = self._write(send, f"the result of {op.step.id!r}")
+        effects = self._write(self._changes.send(op, change), f"the result of {op.step.id!r}")
         if isinstance(op.step, SendEvent) and (self._chain is None or not self._chain.sends):
             self._engine.note_sent(self.run, op.step.events, effects.result)
         self._settled(op.hash, Memo(effects.result))
@@ -482,36 +463,21 @@ class Handled:
 
     def _settle_done(self, op: Op, outcome: Outcome, started: float, number: int) -> None:
         lazy = [*self._drain(), *outcome.lazy]
-        entry = info_of(op, started=started, attempt=number)
-
-        def change(tx: Tables, _: Effects) -> None:
-            tx.log(self.run, self._engine.now(), "result", op.hash, op.position, entry, outcome.data)
-            self._engine.store.transitions.keep_lazy(tx, self.run, lazy)
-
-        self._write(change, f"the result of {op.step.id!r}")
+        self._write(self._changes.done(op, outcome.data, lazy, started, number), f"the result of {op.step.id!r}")
         self._settled(op.hash, Memo(jsonvalue.decode(outcome.data)))
 
     def _failed_attempt(self, op: Op, outcome: Outcome, failure: Failure, started: float, number: int) -> None:
         if failure.no_retry or number + 1 >= self._max_attempts or op.hash in self._abandoned:
             self._settle_failed(op, failure, outcome.lazy, started, number)
             return
-        run, hash = self.run, op.hash
+        hash = op.hash
         now = self._engine.now()
         due = self._next_attempt(number, f"{self._record.id}:{hash}", now, outcome.retry_in, outcome.retry_at)
         lazy = [*self._drain(), *outcome.lazy]
-        entry = info_of(op, attempt=number, retry_at=due)
         self._record.attempts[hash] = number + 1
-
-        def change(tx: Tables, effects: Effects) -> None:
-            tx.log(run, now, "attempt", hash, op.position, entry, dumps(failure.to_json()))
-            self._engine.store.transitions.keep_lazy(tx, run, lazy)
-            if not tx.has_ended(run):
-                tx.pause(run, hash, "retry", due)
-                effects.then.append(Paused(due, run))
-
         self._record.waiting.add(hash)
         self._in_flight.discard(hash)
-        self._write(change, f"a failed attempt of {op.step.id!r}")
+        self._write(self._changes.failed_attempt(op, failure, lazy, number, now, due), f"a failed attempt of {op.step.id!r}")
         if self.aside:
             self._engine.wants_drive(self)
         elif not self._in_flight and self._execution is not None:
@@ -519,16 +485,7 @@ class Handled:
 
     def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
         lazy = [*self._drain(), *lazies]
-        entry = info_of(op, started=started, attempt=number)
-        data = dumps(failure.to_json())
-
-        def change(tx: Tables, _: Effects) -> None:
-            now = self._engine.now()
-            tx.log(self.run, now, "attempt", op.hash, op.position, entry, data)
-            tx.log(self.run, now, "error", op.hash, op.position, entry, data)
-            self._engine.store.transitions.keep_lazy(tx, self.run, lazy)
-
-        self._write(change, f"the failure of {op.step.id!r}")
+        self._write(self._changes.failed(op, failure, lazy, started, number), f"the failure of {op.step.id!r}")
         self._settled(op.hash, Memo(None, failure.error()))
 
     def _next_attempt(self, number: int, key: str, now: float, retry_in: float | None, retry_at: float | None) -> float:
@@ -553,26 +510,15 @@ class Handled:
         self._in_flight.discard(op.hash)
         self._record.waiting.discard(op.hash)
         self._engine.drop_body(self, op.hash)
-
-        def change(tx: Tables, _: Effects) -> None:
-            tx.end_pause(self.run, op.hash)
-            tx.log(self.run, self._engine.now(), "abandoned", op.hash, op.position, info_of(op), None)
-
-        self._write(change, f"that {op.step.id!r} lost its race")
+        self._write(self._changes.abandon(op.hash, op), f"that {op.step.id!r} lost its race")
 
     # The end.
 
     def _end(self, ended: Ended) -> None:
         match ended:
             case Returned(value):
-                what = f"the result of function {self._function.id!r}"
-                try:
-                    output = jsonvalue.encode(value, what)
-                    check_size(what, output)
-                except InngestGenError as error:
-                    self._finish("failed", None, Failure.of(error, no_retry=True), self._drain())
-                else:
-                    self._finish("completed", output, None, self._drain())
+                status, output, failure = returned(self._function.id, value)
+                self._finish(status, output, failure, self._drain())
             case Raised(error, final):
                 self._handler_failed(error, final=final)
             case Diverged(error):
@@ -595,41 +541,18 @@ class Handled:
         lazy = self._drain()
         number = record.attempt
         now = self._engine.now()
-        run = self.run
         if final or number + 1 >= self._max_attempts:
-            told: dict[str, Any] = {"attempt": number}
-            if failed := [step for step in failed_steps(error) if step is not None]:
-                told["steps"] = failed
-            self._finish("failed", None, failure, lazy, told)
+            self._finish("failed", None, failure, lazy, told_of(error, number))
             return
         due = self._next_attempt(number, record.id, now, retry_in, retry_at)
-
-        def change(tx: Tables, effects: Effects) -> None:
-            tx.log(run, now, "handler", None, None, dumps({"attempt": number, "retry_at": due}), dumps(failure.to_json()))
-            self._engine.store.transitions.keep_lazy(tx, run, lazy)
-            if not tx.has_ended(run):
-                tx.set_attempt(run, number + 1)
-                tx.end_pause(run, "")
-                tx.pause(run, "", "retry", due)
-                tx.suspend(run)
-                effects.then.append(Paused(due, run))
-
-        self._write(change, f"a failed attempt of {self._record.function}")
+        self._write(self._changes.handler_failed(failure, lazy, number, now, due), f"a failed attempt of {self._record.function}")
         self.over = True
 
     def _finish(
         self, status: Any, output: bytes | None, failure: Failure | None, lazy: Sequence[LazyOp], told: dict[str, Any] | None = None
     ) -> None:
-        transitions = self._engine.store.transitions
-
-        def change(tx: Tables, effects: Effects) -> None:
-            if told is not None and failure is not None:
-                tx.log(self.run, self._engine.now(), "handler", None, None, dumps(told), dumps(failure.to_json()))
-            transitions.keep_lazy(tx, self.run, lazy)
-            transitions.end(tx, self._record, status, output, failure, effects)
-
         self.over = True
-        self._write(change, f"the end of {self._record.function}")
+        self._write(self._changes.end(status, output, failure, lazy, told), f"the end of {self._record.function}")
 
     def _drain(self) -> list[LazyOp]:
         lazy, self._lazy = self._lazy, []
@@ -638,9 +561,7 @@ class Handled:
     def _log_unsent(self, lazy: Sequence[LazyOp]) -> None:
         """Keep as dropped, in the timeline, what was deferred and cannot be sent any more: the run was cancelled."""
         if lazy and self.over and not self._engine.store.is_cut:
-            self._write(
-                lambda tx, _: self._engine.store.transitions.keep_lazy(tx, self.run, lazy), f"what {self._record.function} has dropped"
-            )
+            self._write(self._changes.unsent(lazy), f"what {self._record.function} has dropped")
 
     def _write(self, change: Change, what: str) -> Effects:
         prelude, self._prelude = self._prelude, []
@@ -659,7 +580,3 @@ def _is_generator(function: Function) -> bool:
     """Whether the handler has yields: a plain one has no record that it could be rebuilt from."""
     handler = function.handler
     return inspect.isasyncgenfunction(handler) or inspect.isasyncgenfunction(getattr(handler, "__call__", None))  # noqa: B004 - what kind it is
-
-
-def _too_many(max_steps: int) -> EngineError:
-    return EngineError(f"a run has at most {max_steps} steps, and this one asked for more")

@@ -478,3 +478,27 @@ async def test_an_engine_must_not_share_an_app_with_another() -> None:
             await testing.run(order, Order("o1", 1))
     assert app.engine is None
     assert app.logger.handlers == []
+
+
+@pytest.mark.parametrize("propagates", [True, False])
+async def test_sessions_go_on_to_what_a_run_starts_as_in_production(*, propagates: bool) -> None:
+    own = ig.App("sessions", dev=True, session_propagation=propagates)
+
+    async def tells(ctx: ig.Context) -> ig.Flow:
+        yield ig.Done(dict(ctx.sessions))
+
+    deferred = own.deferred("deferred")(tells)
+    invoked = own.function("invoked")(tells)
+    triggered = own.function("triggered", trigger="told")(tells)
+
+    @own.function("first", trigger="go")
+    async def first(ctx: ig.Context) -> ig.Flow:
+        yield ctx.defer("defer", deferred, {})
+        yield ctx.step.send_event("tell", ig.Event("told"))
+        yield ctx.step.run("body", lambda: ctx.defer("from body", deferred, {}).submit() and None)
+        yield ctx.step.invoke("invoke", invoked)
+
+    result = await testing.run(first, ig.Event("go", meta={"sessions": {"user": "7"}}))
+    assert [run.output for function in (deferred, invoked, triggered) for run in result.of(function)] == [
+        {"user": "7"} if propagates else {}
+    ] * 4
