@@ -67,8 +67,8 @@ class History:
             return came
         order = self._order
         if order is None:
-            there = [known for known in self.memos if known not in self._came]
-            order = self._order = {known: place - len(there) for place, known in enumerate(there)}
+            there = [known for known in self.memos if known not in self._came] if self._came else self.memos
+            order = self._order = {known: place for place, known in enumerate(there, -len(there))}
         return order[hash]
 
     def take(self, hash: str, step: Step[Any]) -> Memo:

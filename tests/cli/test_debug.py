@@ -328,6 +328,11 @@ def test_a_run_of_a_server_is_opened_with_every_option(
     assert json.loads(spoken.out.splitlines()[-1])["stop"]["intent"]["id"] == "nap"
     page = cli(*arguments, "--html", "run.html")
     assert (page.code, "<html" in (home / "run.html").read_text()) == (0, True), page.err
+    saved = cli(*arguments, "--save", "run.json")
+    assert saved.out.splitlines()[-1] == f"run.json: pricing-price {run}, running. inngest-gen debug run.json MODULE:APP opens it."
+    shared = cli("runs", "export", "run.json", "--redact", "events.0.data.nap")
+    assert json.loads(shared.out)["events"][0]["data"] == {"n": 3, "nap": "[redacted]"}
+    assert json.loads((home / "run.json").read_text())["events"][0]["data"]["nap"] == "1h"
     monkeypatch.setenv("INNGEST_DEV", running.url)
     assert cli("debug", "--run", run, "pricing.py:app", "-c", "walk").out.count("step.run 'rate'") == 3
 
@@ -385,9 +390,12 @@ def test_a_recording_becomes_a_page_with_those_that_are_named(priced: Cli, home:
 def test_a_page_that_cannot_be_written_is_told_in_a_line(priced: Cli) -> None:
     result = opened(priced, "--html", "nowhere/run.html")
     assert (result.code, "nowhere/run.html cannot be written: No such file or directory" in result.err) == (2, True)
+    result = opened(priced, "--save", "nowhere/run.json")
+    assert (result.code, "nowhere/run.json cannot be written: No such file or directory" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("more", [("--json",), ("-c", "step"), ("--live",), ("--plain",)])
 def test_a_page_reads_no_commands(priced: Cli, more: tuple[str, ...]) -> None:
     assert "--html writes a page" in opened(priced, "--html", "run.html", *more).err
+    assert "--save writes a recording and nothing else" in opened(priced, "--save", "run.json", *more).err
     assert "--beside is for --html" in opened(priced, "--beside", "last").err

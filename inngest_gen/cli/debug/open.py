@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inngest_gen.cli import options
+from inngest_gen.cli.refusal import OK
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -33,7 +34,8 @@ _HELP = """Step through a run, forwards and backwards.
     end. With --json each line is a JSON object and so is each answer; with
     --command they are given here. With --html the run becomes a page to step
     through in a browser, in one file that asks nobody for anything; the runs
-    that it started are in it as well.
+    that it started are in it as well. With --save its recording is written:
+    to be kept, or shared (inngest-gen runs export --redact).
 
     \b
     Examples:
@@ -41,6 +43,7 @@ _HELP = """Step through a run, forwards and backwards.
       inngest-gen debug run.json shop.py:app -c 'run_to charge' -c 'p order'
       inngest-gen debug open 3VRBBT shop:app --plain -c walk
       inngest-gen debug --server http://localhost:8288 --run 01KB82PJYQ shop:app
+      inngest-gen debug --run 01KB82PJYQ shop:app --save run.json
       inngest-gen debug last shop:app --html run.html
       echo '{"command": "finish"}' | inngest-gen debug last shop:app --json
     """
@@ -58,6 +61,7 @@ _HELP = """Step through a run, forwards and backwards.
 @click.option("--live", is_flag=True, help="Allow `live`, which runs a step past the end of the record for real.")
 @click.option("--html", type=click.Path(path_type=pathlib.Path, dir_okay=False), metavar="FILE", help="Write the run as a page instead.")
 @click.option("--beside", multiple=True, metavar="RUN", help="With --html: another run for the page; may be repeated.")
+@click.option("--save", type=click.Path(path_type=pathlib.Path, dir_okay=False), metavar="FILE", help="Write the run's recording instead.")
 @options.db
 @options.loop
 def open_(
@@ -71,6 +75,7 @@ def open_(
     live: bool,
     html: pathlib.Path | None,
     beside: tuple[str, ...],
+    save: pathlib.Path | None,
     db: pathlib.Path,
     loop: str,
 ) -> int:
@@ -83,6 +88,8 @@ def open_(
         raise click.UsageError("give a run and its code: RUN MODULE:APP, or --run ID MODULE:APP for a run on an Inngest server")
     if html is not None and (plain or as_json or commands or live):
         raise click.UsageError("--html writes a page and reads no commands: it goes without --plain, --json, --command and --live")
+    if save is not None and (html is not None or plain or as_json or commands or live):
+        raise click.UsageError("--save writes a recording and nothing else: it goes without --html, --plain, --json, --command and --live")
     if beside and html is None:
         raise click.UsageError("--beside is for --html")
     from inngest_gen.cli import target as targets
@@ -94,6 +101,12 @@ def open_(
     if recording is None:
         assert fetched is not None
         recording = find_on_server(fetched, app, server, loop)
+    if save is not None:
+        from inngest_gen.cli.runs.export import write
+
+        write(recording, save)
+        click.echo(f"{save}: {recording.function} {recording.run_id}, {recording.status}. inngest-gen debug {save} MODULE:APP opens it.")
+        return OK
     if html is not None:
         from inngest_gen.cli.debug import page
 

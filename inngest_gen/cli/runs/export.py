@@ -13,12 +13,13 @@ from inngest_gen.cli import options
 from inngest_gen.cli.refusal import OK, Refusal
 
 if TYPE_CHECKING:
+    from inngest_gen.recording.recording import Recording
     from inngest_gen.recording.redaction import Hook
 
 _HELP = """Write a run as a recording (JSON): everything that its replay needs, and how it ended.
 
     Works for runs that have ended and for those under way, beside a running engine too. `inngest-gen debug` opens the file. Without RUN it is the
-    newest.
+    newest. RUN may be the path of a recording as well, such as one of an Inngest server's run, to be written with values replaced.
 
     \b
     --redact replaces the values at a path, and keeps their shape so that the
@@ -31,6 +32,7 @@ _HELP = """Write a run as a recording (JSON): everything that its replay needs, 
       inngest-gen runs export last > run.json
       inngest-gen runs export 3VRBBT -o run.json --redact '**.email'
       inngest-gen runs export last --redact-with shop.privacy:hide
+      inngest-gen runs export run.json -o shared.json --redact '**.email'
 
     A function for --redact-with gets the path and the value of each text, number and so on, and gives what is to stand there.
     """
@@ -44,25 +46,32 @@ _HELP = """Write a run as a recording (JSON): everything that its replay needs, 
 @options.db
 def export(run_id: str, output: pathlib.Path | None, *, paths: tuple[str, ...], hook: str | None, db: pathlib.Path) -> int:
     """Write a run as a recording."""
-    from inngest_gen.cli.debug.finding import recorded
-    from inngest_gen.recording.format import dumps
+    from inngest_gen.cli.debug.finding import find
     from inngest_gen.recording.redaction import redact
 
-    recording = recorded(run_id, db)
+    recording = find(run_id, db)
     stdout = sys.stdout.buffer
     with contextlib.redirect_stdout(sys.stderr):  # for JSON alone, whatever the function prints
         if paths or hook is not None:
             recording = redact(recording, paths, None if hook is None else _hook(hook))
-    data = dumps(recording)
     if output is None:
-        stdout.write(data)
+        from inngest_gen.recording.format import dumps
+
+        stdout.write(dumps(recording))
         stdout.flush()
     else:
-        try:
-            output.write_bytes(data)
-        except OSError as error:
-            raise Refusal(f"{output} cannot be written: {error.strerror}") from None
+        write(recording, output)
     return OK
+
+
+def write(recording: Recording, output: pathlib.Path) -> None:
+    """Write a recording to a file. Raises Refusal."""
+    from inngest_gen.recording.format import dumps
+
+    try:
+        output.write_bytes(dumps(recording))
+    except OSError as error:
+        raise Refusal(f"{output} cannot be written: {error.strerror}") from None
 
 
 def _hook(target: str) -> Hook:
