@@ -86,7 +86,8 @@ class RecordingMiddleware(Middleware):
         self._seen = RunSeen()
         self._run: RunInfo | None = None
         self._call: bytes | None = None
-        self._asked: dict[str, StepInfo] = {}
+        self._yielded: list[StepInfo] = []
+        """The steps in the order of their yields, so that a position is a place here: as they were shown with their results, if they were."""
         self._outcomes: dict[str, _Outcome] = {}
         self._leaving: dict[str, DeferInput] = {}
         self._new: set[str] = set()
@@ -130,7 +131,7 @@ class RecordingMiddleware(Middleware):
 
     def transform_step_input(self, step: StepInfo) -> StepInfo:
         """Keep which steps are asked for, in their order, and when waits began."""
-        self._asked.setdefault(step.hash, step)
+        self._yielded.append(step)
         if not step.memoized and step.kind not in _WITH_BODY:
             self._seen.asked(step.hash, self._clock.now())
         return step
@@ -151,7 +152,8 @@ class RecordingMiddleware(Middleware):
         """Keep results as they are delivered."""
         if not step.memoized:
             return await next()
-        self._asked[step.hash] = step  # with the id that it has after all hooks
+        if step.place is not None and step.place.position < len(self._yielded):
+            self._yielded[step.place.position] = step  # with the id that it has after all hooks
         if step.hash in self._seen.steps:
             self._seen.has_result(step.hash, self._clock.now())
         try:
@@ -249,7 +251,7 @@ class RecordingMiddleware(Middleware):
         ranks = {hash: rank for rank, hash in enumerate(self._outcomes, 1)}
         repeats: Counter[str] = Counter()
         steps = []
-        for hash, step in self._asked.items():
+        for hash, step in {step.hash: step for step in self._yielded}.items():
             data, error = self._outcomes.get(hash, (None, None))
             index, place = repeats[step.id], step.place
             repeats[step.id] += 1

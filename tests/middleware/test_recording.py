@@ -1,5 +1,6 @@
 """RecordingMiddleware: the recording of a run that ends is a file that can be debugged; a run never fails for it."""
 
+import dataclasses
 import errno
 import json
 import logging
@@ -266,3 +267,35 @@ async def test_a_run_id_that_is_no_files_name_is_refused(run_id: str, tmp_path: 
     with pytest.raises(ValueError, match="cannot be a file's name"):
         _put(tmp_path / "kept", run_id, b"{}")
     assert list(tmp_path.iterdir()) == []
+
+
+class Renames(ig.Middleware):
+    def transform_step_input(self, step: ig.StepInfo) -> ig.StepInfo:
+        return dataclasses.replace(step, id=f"{step.id}!")
+
+
+@EVERYWHERE
+async def test_steps_that_other_middleware_renames_are_there_once(kind: str, tmp_path: pathlib.Path) -> None:
+    def app_of(**settings: Any) -> ig.App:
+        app = ig.App("shop", middleware=[ig.RecordingMiddleware(tmp_path / "kept"), Renames], **settings)
+
+        @app.function("f", trigger="go")
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.step.run("one", price, 1)
+            yield ctx.group.race(ctx.step.sleep("slow", "3d"), ctx.step.run("quick", price, 2))
+            yield ig.Done((yield ctx.step.run("last", price, 3)))
+
+        return app
+
+    if kind == "engine":
+        async with engine(tmp_path / "e.db", app_of()) as running:
+            run_id = (await running.run(ig.Event("go"), timeout=30))[0].id
+    else:
+        async with server_with(lambda **settings: app_of(checkpointing=kind == "checkpoints", **settings)) as server:
+            run_id = (await server.run(ig.Event("go")))[0].id
+    recording = files(tmp_path / "kept")[run_id]
+    # The loser has the name that the handler gave it: with what it was renamed, nothing of it comes by again.
+    assert [(step.id, step.status) for step in recording.steps] == [
+        ("one!", "completed"), ("slow", "abandoned"), ("quick!", "completed"), ("last!", "completed"),
+    ]  # fmt: skip
+    assert (await check(recording, app_of(dev=True))).compatible
