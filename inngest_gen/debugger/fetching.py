@@ -28,7 +28,7 @@ from inngest_gen.intents.group import Group
 from inngest_gen.intents.step import Step
 from inngest_gen.net.api import Api
 from inngest_gen.protocol.call import BadCall, api_events, api_steps, memo_of
-from inngest_gen.recording.recording import DeferStatus, RecordedDefer, RecordedNote, RecordedStep, Recording, RunKind
+from inngest_gen.recording.recording import WAITS, DeferStatus, RecordedDefer, RecordedNote, RecordedStep, Recording, RunKind, StepStatus
 from inngest_gen.serving.given import given
 
 _GONE: Final = 410
@@ -161,6 +161,7 @@ def _outcome(memo: Memo) -> tuple[bytes | None, Failure | None]:
 def _asked(op: Op, outcome: tuple[bytes | None, Failure | None] | None, rank: int | None, spans: list[Span]) -> RecordedStep:
     data, error = outcome or (None, None)
     told = traced(spans, op.step.kind, failed=None if outcome is None else error is not None)
+    open_status: StepStatus = "waiting" if spans and op.step.kind in WAITS else "running"
     return RecordedStep(
         id=op.step.id,
         name=op.step.name,
@@ -171,7 +172,7 @@ def _asked(op: Op, outcome: tuple[bytes | None, Failure | None] | None, rank: in
         path=op.path,
         at=op.at,
         options=op.step.options(),
-        status="running" if outcome is None else "completed" if error is None else "failed",
+        status=open_status if outcome is None else "completed" if error is None else "failed",
         rank=rank,
         data=data,
         error=error,

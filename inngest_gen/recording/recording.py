@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
@@ -23,6 +23,9 @@ RunKind = Literal["event", "invoke", "defer", "failure"]
 RunStatus = Literal["queued", "running", "completed", "failed", "cancelled", "blocked"]
 
 StepStatus = Literal["completed", "failed", "running", "waiting", "abandoned"]
+
+WAITS: Final = frozenset({"step.sleep", "step.sleep_until", "step.wait_for_event", "step.wait_for_signal", "step.invoke"})
+"""The kinds of step that run nothing here, and end when something comes."""
 
 DeferStatus = Literal["after_run", "scheduled", "aborted", "rejected", "dropped"]
 

@@ -168,6 +168,7 @@ async def test_a_trace_tells_attempts_times_and_the_order_of_ends(whole: bool, m
         assert {id: step.attempt for id, step in steps.items()} == {
             "stock": 0, "bell": None, "left": 0 if whole else None, "right": None, "paid": None,
         }  # fmt: skip
+        assert steps["paid"].status == "waiting"
         assert [str(step.ended)[17:19] for step in recording.steps] == ["02", "04", "09" if whole else "", "08", ""]
         # Of those that were under way at once the one that ended first is delivered first, where it is known.
         assert {id: step.rank for id, step in steps.items()} == {

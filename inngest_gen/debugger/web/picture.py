@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from inngest_gen.recording.recording import RecordedStep, Recording
+from inngest_gen.recording.recording import WAITS, RecordedStep, Recording
 
-_WAITS: Final = {"step.sleep", "step.sleep_until", "step.wait_for_event", "step.wait_for_signal", "step.invoke"}
 _LANES: Final = 300
 """Of a run with more branches and sub-flows than this the steps of the further ones are not drawn."""
 
@@ -77,7 +76,7 @@ def _bar(step: RecordedStep, parts: list[Part]) -> dict[str, Any]:
 
 def _parts(step: RecordedStep, recording: Recording, origin: datetime) -> list[Part]:
     """Divide a step into its attempts and waits. `started` is when its last attempt began."""
-    waits = step.kind in _WAITS
+    waits = step.kind in WAITS
     started, ended = _ms(step.started, origin), _ms(step.ended, origin)
     found: list[Part] = []
     begin = None if step.attempts else started
@@ -131,7 +130,7 @@ def _last_end_before(step: RecordedStep, recording: Recording, origin: datetime)
 
 
 def _in_order(step: RecordedStep, place: int) -> Part:
-    what = "failed" if step.error is not None else "wait" if step.kind in _WAITS else "run"
+    what = "failed" if step.error is not None else "wait" if step.kind in WAITS else "run"
     return (what, float(place), float(place + 1) if step.rank is not None else None)
 
 
