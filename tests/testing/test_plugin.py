@@ -184,6 +184,18 @@ async def test_output(anyio_backend_name) -> None:
 async def test_replay() -> None:
     await testing.run(wrong, {})
 
+@app.function("bad", retries=0)
+async def bad(ctx):
+    yield ctx.step.run("load", lambda: 1 / 0)
+
+@pytest.mark.anyio
+async def test_failed() -> None:
+    assert (await testing.run(bad)).output == 1
+
+@pytest.mark.anyio
+async def test_misspelt() -> None:
+    assert (await testing.run(bad)).steps["laod"].error
+
 @pytest.mark.anyio
 async def test_steps() -> None:
     assert (await testing.run(order, {})).steps == ["load", "sleep", "double"]
@@ -196,7 +208,7 @@ def test_elsewhere() -> None:
 def test_a_failing_test_shows_its_timeline_and_leaves_a_recording(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_fails=FAILS)
     told = run(suite, *ALONE["anyio"])
-    told.assert_outcomes(failed=7)
+    told.assert_outcomes(failed=11)
     text = told.stdout.str()
     parts = dict(re.findall(r"^_+ (test_\w+(?:\[\w+\])?) _+$(.*?)(?=^_+ test_|^=+ )", text, re.MULTILINE | re.DOTALL))
     output = parts["test_output[asyncio]"]
@@ -214,38 +226,15 @@ def test_a_failing_test_shows_its_timeline_and_leaves_a_recording(suite: pytest.
     assert ">       await testing.run(wrong, {})" in replay
     steps = parts["test_steps[asyncio]"]
     assert re.search(r"E +- sleep\n.*E +\+ nap  \(completed\)", steps)
+    failed, misspelt = parts["test_failed[asyncio]"], parts["test_misspelt[trio]"]
+    assert failed.count("shop-bad: failed after 0s with ZeroDivisionError") == 1  # the error tells it, so nothing else does
+    assert re.search(r"x \[0s\] step.run load: failed with .* \(test_fails.py:\d+\)", failed)
+    assert "recording of shop-bad: " in failed
+    assert "did you mean 'load'?" in misspelt
+    assert "shop-bad: failed after 0s with ZeroDivisionError" in misspelt
+    assert "testing/result.py" not in misspelt
     assert "recording of" not in parts["test_elsewhere"]
     assert "inngest_gen" not in parts["test_elsewhere"]
-
-
-ONCE = """
-import pytest
-from inngest_gen import testing
-
-@pytest.mark.anyio
-async def test_failed(inngest_app) -> None:
-    result = await testing.run(inngest_app.function("bad", retries=0)(bad))
-    assert result.output == 1
-
-@pytest.mark.anyio
-async def test_misspelt(inngest_app) -> None:
-    result = await testing.run(inngest_app.function("bad", retries=0)(bad))
-    assert result.steps["laod"].error
-
-async def bad(ctx):
-    yield ctx.step.run("load", lambda: 1 / 0)
-"""
-
-
-def test_what_a_failing_test_says_is_said_once_and_shows_no_line_of_the_kit(suite: pytest.Pytester) -> None:
-    suite.makepyfile(test_once=ONCE)
-    text = run(suite, *ALONE["anyio"], "-k", "asyncio").stdout.str()
-    failed, misspelt = re.findall(r"^_+ test_\w+\S* _+$(.*?)(?=^_+ test_|^=+ )", text, re.MULTILINE | re.DOTALL)
-    assert failed.count("x [0s] step.run load: failed with ZeroDivisionError: division by zero (test_once.py:15)") == 1
-    assert "recording of test-bad: " in failed
-    assert "did you mean 'load'?" in misspelt
-    assert "x [0s] step.run load: failed with ZeroDivisionError: division by zero (test_once.py:15)" in misspelt
-    assert "testing/result.py" not in misspelt
 
 
 DEEP = """
