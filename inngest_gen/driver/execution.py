@@ -26,6 +26,7 @@ from inngest_gen.calls.memo import Memo
 from inngest_gen.codecs import result_decoder
 from inngest_gen.driver import held, mistakes
 from inngest_gen.driver.flow import (
+    Cause,
     FlowNode,
     GroupNode,
     Leaf,
@@ -130,6 +131,10 @@ class Execution:
         self._log = self.lazy.log
         self._live = False
         self.lazy.passing = partial(_passing, weakref.ref(self))
+        self.cause: Cause | None = None
+        """What brought the handler to where it is, of what was delivered since branches have gone apart."""
+        self.delivered: dict[str, type[Step[Any]]] = {}
+        """The steps whose outcomes were delivered since then: their kinds by hash."""
         self._seen: dict[str, int] = {}
         self._deliverable: list[tuple[int, str]] = []
         self._moved: list[FlowNode] = []
@@ -209,6 +214,11 @@ class Execution:
     def lost(self) -> frozenset[str]:
         """Give the hashes of the steps that lost a race, in this process or in the record."""
         return self._history.lost()
+
+    @property
+    def apart(self) -> bool:
+        """Whether branches have gone apart: a group has begun of which one may go on while others wait, a race or a parallel with sub-flows in it."""
+        return self._tree.apart
 
     def is_unused(self, hash: str) -> bool:
         """Say whether the record holds an outcome of a step which was not delivered yet."""
@@ -390,6 +400,7 @@ class Execution:
         asend = flow.asend
         ending = flow.ending
         transform = self._transform
+        apart = self._tree.apart
         check = min(left, _CHECK_EVERY)
         left -= check
         if not flow.started:
@@ -455,6 +466,8 @@ class Execution:
                         memo = memo_of(memo, intent)
                     if strict and ((memo.position != position and memo.path != flow.path) or memo.kind != intent.kind):
                         history.check_recorded(intent, position, memo, flow.path, held.where(flow.gen))
+                    if apart:
+                        self._delivered(hash, cls, alone=True)
                     if memo.error is not None:
                         error = as_recorded(memo.error, intent)
                         continue
@@ -572,7 +585,7 @@ class Execution:
         path = parent.path if parent is flow else join_path(parent.path, f"[{branch_key(parent, slot)}]")
         if history.strict and hash not in history.memos and not (history.branches and "[" in path):
             history.check_unrecorded(step, hash, position, at)
-        leaf = self.pending[hash] = Leaf(Op(step, hash, index, position, path, at), parent, slot)
+        leaf = self.pending[hash] = Leaf(Op(step, hash, index, position, path, at), parent, slot, self.cause)
         if isinstance(parent, FlowNode):
             parent.waiting = leaf
         else:
@@ -605,7 +618,14 @@ class Execution:
         memo = self._history.take(op.hash, op.step)
         if self._history.strict:
             self._history.check_recorded(op.step, op.position, memo, op.path, op.at)
+        if self._tree.apart:
+            self._delivered(op.hash, op.step.__class__, alone=not self.pending and leaf.cause == self.cause)
         return memo
+
+    def _delivered(self, hash: str, kind: type[Step[Any]], *, alone: bool) -> None:
+        self.delivered[hash] = kind
+        fork = hash if not alone else None if self.cause is None else self.cause.fork
+        self.cause = Cause(hash, fork)
 
     def _settle_with(self, leaf: Leaf, data: Any) -> None:
         step = leaf.op.step

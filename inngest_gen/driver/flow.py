@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from inngest_gen.driver.turn import Op
 from inngest_gen.intents.group import Group
@@ -77,15 +77,27 @@ class GroupNode:
         self.parent = self.intent = gone
 
 
+class Cause(NamedTuple):
+    """What brought a handler to where it is, by the hashes of steps: `last` was delivered last, `fork` was the last of those that were not alone.
+
+    What came after `fork` came one after the other. It is None where all did since branches have gone apart.
+    """
+
+    last: str
+    fork: str | None
+
+
 class Leaf:
     """A step that was yielded and waits for its result."""
 
-    __slots__ = ("op", "parent", "reported", "slot")
+    __slots__ = ("cause", "op", "parent", "reported", "slot")
 
-    def __init__(self, op: Op, parent: FlowNode | GroupNode, slot: int) -> None:
+    def __init__(self, op: Op, parent: FlowNode | GroupNode, slot: int, cause: Cause | None) -> None:
         self.op: Op = op
         self.parent: FlowNode | GroupNode = parent
         self.slot: int = slot
+        self.cause: Cause | None = cause
+        """What led to its yield, once branches have gone apart."""
         self.reported: bool = False
 
     def forget(self) -> None:

@@ -27,7 +27,7 @@ Start = tuple[None, GroupNode, int]
 class Tree:
     """What an execution's flows, groups and steps wait for."""
 
-    __slots__ = ("_history", "_lazy", "dropped", "made", "pending", "ready")
+    __slots__ = ("_history", "_lazy", "apart", "dropped", "made", "pending", "ready")
 
     def __init__(self, history: History, lazy: LazyBuffer) -> None:
         self._history = history
@@ -40,6 +40,8 @@ class Tree:
         """What is to be done next, last first."""
         self.dropped: list[Op] = []
         """Steps of losers that the shell knows of."""
+        self.apart: bool = False
+        """Whether branches have gone apart: a group has begun of which one may go on while others wait, a race or a parallel with sub-flows in it."""
 
     def clear(self) -> None:
         """Let everything go."""
@@ -87,6 +89,7 @@ class Tree:
         if not intent.branches:
             self._settle_parallel(node)
             return
+        self.apart = self.apart or isinstance(intent, Race) or not all(isinstance(branch, (Step, Group)) for branch in intent.branches)
         self.ready.extend((None, node, place) for place in range(len(intent.branches) - 1, -1, -1))
 
     def _unmake_branches(self, group: Group) -> None:

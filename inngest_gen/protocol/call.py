@@ -49,7 +49,8 @@ class WireCall:
     `max_attempts` is None where the server doesn't say. `event` is what started the run, `events` all that did. `steps` is the record by hash, in the
     order of `stack`, its values as the server sent them (`memo_of` reads one); `inputs` replace the arguments of steps that are yet to run (C53).
     `defers` tells by hashed id whether a defer that the server has can still be aborted. With `use_api` the record and the events are still
-    to be fetched (`with_api_state`). The ids are for checkpoints (F02, F03). `version` is -1 where the SDK is to decide.
+    to be fetched (`with_api_state`). `trigger` is the hash of the step on the stack whose end led to this call, where one did. The ids are for
+    checkpoints (F02, F03). `version` is -1 where the SDK is to decide.
     """
 
     function: str
@@ -63,6 +64,7 @@ class WireCall:
     inputs: dict[str, list[Any]]
     defers: PriorDefers
     stack: list[str] = field(repr=False)
+    trigger: str | None
     disable_immediate_execution: bool
     use_api: bool
     fn_id: str | None
@@ -97,7 +99,7 @@ def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, s
     version = _whole(call, "version", -1)
     if version == 0:
         raise BadCall(500, "version_unsupported", "the request is of version 0 of the protocol, which is no more: update the server")
-    stack = _stack(ctx)
+    stack, trigger = _stack(ctx)
     recorded, defers = _object_or_none(call.get("steps"), "steps"), _object_or_none(call.get("defers"), "defers")
     steps, inputs = _recorded(recorded, stack) if recorded else ({}, {})
     event, events = _events(call)
@@ -116,6 +118,7 @@ def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, s
         inputs=inputs,
         defers=_defers(defers) if defers else {},
         stack=stack,
+        trigger=trigger,
         disable_immediate_execution=_flag(ctx, "disable_immediate_execution"),
         use_api=_flag(ctx, "use_api") or _flag(call, "use_api"),
         fn_id=_text(ctx, "fn_id") or None,
@@ -291,15 +294,17 @@ def _flag(values: dict[str, Any], name: str) -> bool:
     raise _wrong(name, "true or false", value)
 
 
-def _stack(ctx: dict[str, Any]) -> list[str]:
+def _stack(ctx: dict[str, Any]) -> tuple[list[str], str | None]:
+    """Read the stack, and the step on it whose end led to this call: `current` is its place, from 1, or 0 (server: executor.go, stackIndex)."""
     outer = _object_or_none(ctx.get("stack"), "ctx.stack")
     stack = outer.get("stack")
     if stack is None:  # Go's nil slice
-        return []
+        return [], None
     if stack.__class__ is not list or (stack and not set(map(type, stack)) <= {str}):
         raise _wrong("ctx.stack.stack", "an array of strings", stack)
     hashes: list[str] = stack
-    return hashes
+    current = _whole(outer, "current", 0)
+    return hashes, hashes[current - 1] if 1 <= current <= len(hashes) else None
 
 
 def _defers(known: dict[str, Any]) -> PriorDefers:

@@ -60,8 +60,8 @@ _EXPERIMENT: Final = "_inngestExperiment"
 def planned(step: Step[Any], hash: str, index: int, *, race: bool = False, sessions: Mapping[str, Any] | None = None) -> WireOp:
     """Give the op that reports a step which is not run here: "StepPlanned" for one that has a body, else the opcode of what the server is to do.
 
-    `index` is the repeat of its id. With `race` the server asks again as soon as it is settled, not only when all of its group are (C49, C73).
-    `sessions` are those of the run, which an invoked run inherits; None where they are not handed on.
+    `index` is the repeat of its id. With `race` the server asks again as soon as it is settled, not only when all of its group are (C49, C73):
+    where branches have gone apart. `sessions` are those of the run, which an invoked run inherits; None where they are not handed on.
 
     Raises InngestGenError for a step that cannot be sent, such as an invoke whose data is no JSON: it has failed, then.
     """
@@ -147,20 +147,23 @@ def run_complete(data: bytes) -> WireOp:
 
 
 def nothing(run_id: str) -> WireOp:
-    """Give the op that asks for nothing: a call that the server has made anew elsewhere must change nothing (F13).
+    """Give the op that asks for nothing: for a call that was made anew elsewhere (F13), or that has nothing to do where others have.
 
     The server acts on the answer to a call that it has no use for any more, so an error would count against the run. An op "None" ends that path of
     execution, if it has an id (server: executor.go, OpcodeNone and allEmptyNoneOps).
     """
-    return {"id": step_hash(f"{run_id}:stale"), "op": "None", "data": None}
+    return {"id": step_hash(f"{run_id}:nothing"), "op": "None", "data": None}
 
 
-def discovery_request(now: float) -> WireOp:
+def discovery_request(now: float, *, race: bool = False) -> WireOp:
     """Give the op that asks for one further call. Several lazy ops alone would each lead to one (server: executor.go, enqueueLazyOpFallback).
 
-    Its id is another each time, or the server would take it for one that it knows (C46). `now` is in epoch seconds.
+    Its id is another each time, or the server would take it for one that it knows (C46). `now` is in epoch seconds; `race` as in `planned`.
     """
-    return {"id": step_hash(f"discovery-request-{int(now * 1000)}"), "op": "DiscoveryRequest", "data": None}
+    op: WireOp = {"id": step_hash(f"discovery-request-{int(now * 1000)}"), "op": "DiscoveryRequest", "data": None}
+    if race:
+        op["opts"] = {"parallelMode": "race"}
+    return op
 
 
 def error_json(failure: Failure) -> dict[str, Any]:

@@ -25,13 +25,12 @@ from inngest_gen.clock import Clock
 from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import RESULT_BYTES, Outcome, is_async, retry_time, run_body
 from inngest_gen.driver.execution import Execution, is_final
-from inngest_gen.driver.flow import FlowNode, GroupNode, Leaf
+from inngest_gen.driver.flow import Cause, Leaf
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.errors import InngestGenError, RetryAfterError, TooLarge
 from inngest_gen.event import Event
 from inngest_gen.ids import event_seed
-from inngest_gen.intents.group import Race
-from inngest_gen.intents.step import Run, SendEvent, SendSignal, Step
+from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Step, WaitForEvent, WaitForSignal
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.net.api import Api, Stale
 from inngest_gen.options.checkpointing import Checkpointing
@@ -42,6 +41,7 @@ from inngest_gen.protocol.events import wire_event
 from inngest_gen.protocol.reply import Reply, error_reply, ops_reply, result_reply, step_not_found_reply
 from inngest_gen.serving.unsent import Unsent
 
+_WAITS = (Invoke, WaitForEvent, WaitForSignal)
 _GRACE_S = 10.0
 """How long closing what `ctx.using` entered may take."""
 
@@ -149,22 +149,70 @@ class Call:
             turn = await execution.turn()
             self._keep(execution.drain())
             if turn.ended is not None:
+                if not self._is_due(execution.cause):
+                    return ops_reply([ops.nothing(wire.run_id)])
                 self._note_unused()
                 return await self._end(turn.ended)
             leaves = list(execution.pending.values())
             if wire.target is not None:
                 leaf = execution.pending.get(wire.target)
                 if leaf is None:
-                    found = [(one.op.hash, one.op.step.id, one.op.step.name) for one in leaves]
-                    return step_not_found_reply(wire.target, found)
+                    return self._not_there(wire.target, leaves)
                 leaves = [leaf]
-            elif len(leaves) > 1 or wire.disable_immediate_execution:
-                return await self._plan(leaves)
+            else:
+                due = leaves if self._is_due(execution.cause) else [leaf for leaf in leaves if self._is_due(leaf.cause)]
+                if not due:
+                    return ops_reply([ops.nothing(wire.run_id)])
+                if len(leaves) > 1 or wire.disable_immediate_execution or not self._may_run(leaves[0]):
+                    return await self._plan(due)
             if not runs_here(leaves[0].op.step) or self._out_of_time():
                 return await self._plan(leaves)
             reply = await self._step(leaves[0])
             if reply is not None:
                 return reply
+
+    def _is_due(self, cause: Cause | None) -> bool:
+        """Say whether what `cause` led to is for this call to begin or to tell.
+
+        Where branches have gone apart, the server calls at the end of each of their steps, so several calls may be under way at once, and all see the
+        same frontier. To each place one of them is due: the one that the step led to whose result the handler took last before it. Those at the end
+        of a race's losers lead to nothing. A repeated call may find what it told in checkpoints before: steps that came one after the other.
+        Whoever was led there by the last result of all sees to everything, lest something be forgotten: planned twice, a step still runs once.
+        """
+        trigger = self._wire.trigger
+        if trigger is None or cause is None:
+            return trigger not in self._execution.delivered
+        if trigger == cause.last:
+            return True
+        now = self._execution.cause
+        if now is None or now.fork != cause.fork or trigger in self._execution.lost():
+            return False
+        stack = self._wire.stack
+        return cause.fork is None or stack.index(trigger) >= stack.index(cause.fork)
+
+    def _may_run(self, leaf: Leaf) -> bool:
+        """Say whether a step may run here that no call was made for: where no other call can be at work on it.
+
+        It must be all that the last result led to, and the server must take its failure well: with steps under way that it counts as a group's, it
+        calls again after a StepFailed only if this call was for a branch that goes its own way, which a wait does not hand on to the call at its end
+        (server: executor.go, handleStepFailed and Resume).
+        """
+        cause = self._execution.cause
+        if cause is None:
+            return True
+        trigger = self._wire.trigger
+        if cause != leaf.cause or trigger is None:
+            return False
+        kind = self._execution.delivered.get(trigger)
+        return kind is not None and not issubclass(kind, _WAITS)
+
+    def _not_there(self, target: str, leaves: Sequence[Leaf]) -> Reply:
+        """Answer a call for a step that does not wait for a result."""
+        if target in self._wire.stack:  # it has one: what is next may not have been asked for
+            return ops_reply([ops.discovery_request(self._clock.now(), race=self._execution.apart)])
+        if target in self._execution.lost():  # its race was decided on the way: nobody waits for it
+            return ops_reply([ops.nothing(self._wire.run_id)])
+        return step_not_found_reply(target, [(one.op.hash, one.op.step.id, one.op.step.name) for one in leaves])
 
     def _out_of_time(self) -> bool:
         """Say whether the next step goes back to the server (K06)."""
@@ -179,7 +227,7 @@ class Call:
         return self._reply([self._planned(leaf) for leaf in leaves])
 
     def _planned(self, leaf: Leaf) -> ops.WireOp:
-        op, race = leaf.op, _in_race(leaf)
+        op, race = leaf.op, self._execution.apart
         try:
             return ops.planned(op.step, op.hash, op.index, race=race, sessions=self._sessions)
         except InngestGenError as error:  # what cannot be sent has failed
@@ -195,7 +243,7 @@ class Call:
             started_ns=int(began * 1e9),
             took_ns=max(0, int((self._clock.now() - began) * 1e9)),
             inputs=wire.inputs.get(op.hash),
-            race=_in_race(leaf),
+            race=self._execution.apart,
         )
         if outcome.lazy and not await self._apart(outcome.lazy):
             self._log.info(
@@ -371,16 +419,6 @@ class Call:
 def runs_here(step: Step[Any]) -> bool:
     """Say whether a step runs in the app; the others are the server's to carry out."""
     return isinstance(step, (Run, SendEvent, SendSignal))
-
-
-def _in_race(leaf: Leaf) -> bool:
-    """Say whether a step is in a race: then the server must call at each that ends, not only when all have (C73)."""
-    node: FlowNode | GroupNode | None = leaf.parent
-    while node is not None:
-        if isinstance(node, GroupNode) and isinstance(node.intent, Race):
-            return True
-        node = node.parent
-    return False
 
 
 def _when(after_s: float | None, at: float | None) -> float | datetime | None:

@@ -44,7 +44,8 @@ PROGRAMS: st.SearchStrategy[Program] = st.recursive(
 class World:
     """What survives an engine: what its bodies did, and what must not happen again."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
         self.calls: list[tuple[str, str]] = []
         self.recorded: set[tuple[str, str]] = set()
         self.again: list[tuple[str, str]] = []
@@ -68,7 +69,7 @@ class World:
         return f"s {label.rpartition('.')[0]}" if "handler fails" in str(ctx.event.data.get("program")) else "s"
 
     def make(self) -> ig.App:
-        app = ig.App("laws", backoff=1, retries=4, logger=logging.getLogger("laws"))
+        app = ig.App("laws", backoff=1, retries=4, logger=logging.getLogger("laws"), **self.settings)
         world = self
 
         @app.deferred("note")

@@ -46,7 +46,7 @@ def test_a_call_with_the_least_a_server_may_send_has_the_defaults_of_the_sdks() 
     read = call(orjson.dumps({"event": {"name": "e"}, "ctx": {"run_id": RUN}}))
     assert read == WireCall(
         function="shop-order", target=None, run_id=RUN, attempt=0, max_attempts=None, event=Event("e"), events=(Event("e"),), steps={}, inputs={},
-        defers={}, stack=[], disable_immediate_execution=False, use_api=False, fn_id=None, qi_id="", request_id=None, generation_id=None, job_id=None,
+        defers={}, stack=[], trigger=None, disable_immediate_execution=False, use_api=False, fn_id=None, qi_id="", request_id=None, generation_id=None, job_id=None,
         version=-1,
     )  # fmt: skip
     assert not read.final
@@ -130,6 +130,11 @@ def test_results_come_in_the_order_of_the_stack() -> None:
     ]
 
 
+@pytest.mark.parametrize(("current", "trigger"), [(0, None), (1, "a"), (2, "b"), (2.0, "b"), (3, None), (-1, None), (None, None)])
+def test_the_stack_tells_which_step_led_to_the_call(current: Any, trigger: str | None) -> None:
+    assert call(steps={"a": 1, "b": 2}, ctx={"stack": {"stack": ["a", "b"], "current": current}}).trigger == trigger
+
+
 @pytest.mark.parametrize("stack", [{"stack": []}, {"stack": None}, {}, None])
 def test_without_a_stack_they_come_as_they_stand(stack: Any) -> None:
     """Behaviour C08."""
@@ -209,6 +214,7 @@ def test_an_answer_of_the_api_that_is_none_is_a_failure_of_the_call(batch: bytes
         (body(ctx={"disable_immediate_execution": 1}), "disable_immediate_execution must be true or false"),
         (body(ctx={"stack": []}), "ctx.stack must be an object, not an array"),
         (body(ctx={"stack": {"stack": "ab"}}), "ctx.stack.stack must be an array of strings"),
+        (body(ctx={"stack": {"stack": ["a"], "current": "a"}}), "current must be a whole number, not a string"),
         (body(ctx={"stack": {"stack": ["a", 1]}}), "ctx.stack.stack must be an array of strings"),
         (body(ctx={"stack": {"stack": [["a"]]}}), "ctx.stack.stack must be an array of strings"),
         (body(ctx={"qi_id": 1}), "ctx.qi_id must be a string"),

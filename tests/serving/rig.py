@@ -59,6 +59,7 @@ class Rig:
         *,
         steps: Mapping[str, Any] | None = None,
         stack: list[str] | None = None,
+        trigger: str | None = None,
         step: str = "step",
         defers: Mapping[str, bool] | None = None,
         data: Any = None,
@@ -68,12 +69,13 @@ class Rig:
         headers: Mapping[str, str] | None = None,
         **ctx: Any,
     ) -> Reply:
+        stack = list(steps or {}) if stack is None else stack
         event = {"name": "go", "data": {} if data is None else data, "id": "E", "ts": int(START * 1000), "user": {}}
         body = {
             "ctx": {
                 "attempt": attempt, "disable_immediate_execution": plan, "env": "", "fn_id": "1939b197-13a5-5215-9881-2cf22482353e",
                 "qi_id": "qi", "run_id": RUN_ID, "step_id": "step", "use_api": False,
-                "stack": {"current": 0, "stack": list(steps or {}) if stack is None else stack},
+                "stack": {"current": 0 if trigger is None else stack.index(trigger) + 1, "stack": stack},
                 **({} if max_attempts is None else {"max_attempts": max_attempts}), **ctx,
             },
             "event": event, "events": [event], "steps": dict(steps or {}), "use_api": False, "version": 2,

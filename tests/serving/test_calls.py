@@ -164,6 +164,100 @@ class TestExecuteOrPlan:
         assert wire[0]["error"]["name"] == "NotJSON"
 
 
+class TestBranchesApart:
+    """Where one branch may go on while others wait, the server calls at the end of each step: to each place one of these calls is due."""
+
+    async def legs(self, ctx: ig.Context) -> ig.Flow:
+        async def leg(name: str) -> ig.Flow:
+            yield ctx.step.run(f"{name}1", str)
+            yield ctx.step.run(f"{name}2", str)
+
+        yield ctx.group.parallel(leg("a"), leg("b"), ctx.step.run("c", str))
+        yield ctx.step.run("after", str)
+        yield ig.Done("end")
+
+    async def race(self, ctx: ig.Context) -> ig.Flow:
+        yield ctx.group.race(ctx.step.run("quick", str), ctx.step.run("slow", str), ctx.step.wait_for_event("wait", "e", timeout="1d"))
+        yield ctx.step.run("after", str)
+        yield ctx.step.sleep("nap", 5)
+        yield ig.Done("end")
+
+    def done(self, *ids: str) -> dict[str, Any]:
+        return {H(id): {"data": ""} for id in ids}
+
+    async def test_each_step_of_a_sub_flow_lets_its_branch_go_on(self) -> None:
+        reply = await rig(self.legs).call()
+        assert [(op["name"], op["opts"].get("parallelMode")) for op in ops(reply)] == [("a1", "race"), ("b1", "race"), ("c", "race")]
+        reply = await rig(self.legs).call(steps=self.done("a1"), trigger=H("a1"))
+        assert names(reply) == [("StepPlanned", "b1"), ("StepPlanned", "c"), ("StepPlanned", "a2")]
+
+    async def test_a_call_that_others_have_overtaken_plans_only_what_it_led_to(self) -> None:
+        record = self.done("a1", "b1")
+        assert names(await rig(self.legs).call(steps=record, trigger=H("a1"))) == [("StepPlanned", "a2")]
+        assert names(await rig(self.legs).call(steps=record, trigger=H("b1"))) == [("StepPlanned", name) for name in ("c", "a2", "b2")]
+
+    async def test_one_call_goes_on_after_the_group(self) -> None:
+        record = self.done("a1", "b1", "a2", "c", "b2")
+        for trigger in ("a1", "b1", "a2", "c"):
+            assert names(await rig(self.legs).call(steps=record, trigger=H(trigger))) == [("None", None)]
+        played = rig(self.legs)
+        assert names(await played.call(steps=record, trigger=H("b2"))) == [("RunComplete", None)]
+        assert played.api.told == [[("StepRun", "after")]]
+
+    async def test_what_comes_after_an_undecided_race_does_not_wait_for_its_losers(self) -> None:
+        [op] = ops(await rig(self.race, checkpointing=False).call(steps=self.done("quick"), trigger=H("quick")))
+        assert (op["op"], op["name"], op["opts"]) == ("StepRun", "after", {"parallelMode": "race"})
+        [op] = ops(await rig(self.race).call(steps=self.done("quick", "after"), trigger=H("after")))
+        assert (op["op"], op["opts"]) == ("Sleep", {"parallelMode": "race"})
+
+    @pytest.mark.parametrize("record", [["quick", "slow"], ["quick", "after", "slow"], ["quick", "after", "slow", "nap"]])
+    async def test_the_end_of_a_loser_leads_to_nothing(self, record: list[str]) -> None:
+        played = rig(self.race)
+        assert names(await played.call(steps=self.done(*record), trigger=H("slow"))) == [("None", None)]
+        assert not played.api.checkpoints
+
+    async def test_a_loser_that_was_planned_is_not_run_any_more(self) -> None:
+        ran: list[str] = []
+
+        async def race(ctx: ig.Context) -> ig.Flow:
+            yield ctx.group.race(ctx.step.run("quick", str), ctx.step.run("slow", ran.append, "slow"))
+            yield ctx.step.run("after", str)
+
+        assert names(await rig(race).call(steps=self.done("quick"), step=H("slow"), plan=True)) == [("None", None)]
+        assert ran == []
+
+    async def test_a_target_that_has_a_result_leads_to_what_is_next(self) -> None:
+        [op] = ops(await rig(self.race).call(steps=self.done("quick"), step=H("quick"), plan=True))
+        assert (op["op"], op["opts"]) == ("DiscoveryRequest", {"parallelMode": "race"})
+
+    async def test_a_repeated_call_goes_on_after_the_steps_that_it_had_told(self) -> None:
+        record = self.done("quick", "after")
+        [op] = ops(await rig(self.race).call(steps=record, trigger=H("quick"), attempt=1))
+        assert (op["op"], op["name"]) == ("Sleep", "5s")
+        record = self.done("quick", "after", "nap")
+        assert names(await rig(self.race).call(steps=record, trigger=H("quick"), attempt=1)) == [("RunComplete", None)]
+
+    async def test_a_call_of_which_nobody_says_what_led_to_it_plans(self) -> None:
+        assert names(await rig(self.race).call(steps=self.done("quick"))) == [("StepPlanned", "after")]
+
+    async def test_the_step_after_a_wait_is_planned(self) -> None:
+        """Were it to fail for good, the server would not call again: the call at the end of a wait is not known to be a branch's."""
+        record = {H("wait"): {"name": "e", "data": {}}}
+        assert names(await rig(self.race).call(steps=record, trigger=H("wait"))) == [("StepPlanned", "after")]
+
+    async def test_a_branch_that_once_failed_by_itself_is_not_forgotten(self) -> None:
+        """Its step comes up only in a later call, one that another step led to."""
+
+        async def flaky(ctx: ig.Context) -> ig.Flow:
+            async def leg() -> ig.Flow:
+                yield ctx.step.run("a1", str)
+                yield ctx.step.run("a2", str)
+
+            yield ctx.group.parallel(leg(), ctx.step.run("b", str))
+
+        assert names(await rig(flaky).call(steps=self.done("a1", "b"), trigger=H("b"))) == [("StepPlanned", "a2")]
+
+
 class TestFailures:
     @pytest.mark.parametrize("checkpointing", [True, False])
     @pytest.mark.parametrize(

@@ -124,8 +124,7 @@ def _handle_ops(turn: Turn) -> Answered:
     if len(steps) > 1 and known >= 2 and any(op.op in PLANNED for op in ops):
         ids = sorted(op.id for op in steps)
         turn.group = hashlib.sha1("\0".join([run.id, *ids]).encode(), usedforsecurity=False).hexdigest()[:16]
-        # The real server counts those that have ended, too: a plan that is delivered twice can leave a run there that never ends. No app can help it.
-        run.book.pending = {op.id for op in steps if op.id not in run.steps}
+        run.book.pending = set(ids)  # those that have ended among them, as the real server has it
     for urgent in (True, False):
         failures = [_handle(turn, op) for op in ops if (op.op in PRIORITY) is urgent]
         failure = next((one for one in failures if one is not None), None)
