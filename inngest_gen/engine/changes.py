@@ -72,10 +72,12 @@ class Changes:
 
         return done
 
-    def failed_attempt(self, op: Op, failure: Failure, lazy: Sequence[LazyOp], number: int, now: float, due: float) -> Change:
+    def failed_attempt(
+        self, op: Op, failure: Failure, lazy: Sequence[LazyOp], started: float, number: int, now: float, due: float
+    ) -> Change:
         """Keep why an attempt failed at `now`; the next one is at `due`."""
         run = self._run
-        info = info_of(op, attempt=number, retry_at=due)
+        info = info_of(op, started=started, attempt=number, retry_at=due)
         lazy = self._inheriting(lazy)
 
         def failed(tx: Tables, effects: Effects) -> None:

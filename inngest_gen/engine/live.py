@@ -416,7 +416,7 @@ class LiveRun:
             self._landed(op)
 
         self._waiting.add(hash)
-        self._submit(self._changes.failed_attempt(op, failure, lazy, number, now, due), done)
+        self._submit(self._changes.failed_attempt(op, failure, lazy, started, number, now, due), done)
 
     def _settle_failed(self, op: Op, failure: Failure, lazies: Sequence[LazyOp], started: float, number: int = 0) -> None:
         lazy = [*self._drain(), *lazies]

@@ -27,6 +27,7 @@ from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.clock import Clock, SystemClock
 from inngest_gen.durations import Duration, seconds, utc
+from inngest_gen.errors import NonRetriableError
 from inngest_gen.event import Event
 from inngest_gen.ids import ulid_time
 from inngest_gen.middleware.info import DeferInfo, DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo
@@ -146,7 +147,9 @@ class RecordingMiddleware(Middleware):
 
     def on_step_error(self, step: StepInfo, error: BaseException, final: bool) -> None:
         """Keep when and how it failed."""
-        self._seen.attempt_failed(step.hash, step.attempt or 0, self._clock.now(), Failure.of(error), final=final)
+        number = step.attempt or 0
+        no_retry = final and (number + 1 < step.run.max_attempts or isinstance(error, NonRetriableError))
+        self._seen.attempt_failed(step.hash, number, self._clock.now(), Failure.of(error, no_retry=no_retry), final=final)
 
     async def wrap_step(self, step: StepInfo, next: Next) -> Any:
         """Keep results as they are delivered."""

@@ -477,7 +477,7 @@ class Handled:
         self._record.attempts[hash] = number + 1
         self._record.waiting.add(hash)
         self._in_flight.discard(hash)
-        self._write(self._changes.failed_attempt(op, failure, lazy, number, now, due), f"a failed attempt of {op.step.id!r}")
+        self._write(self._changes.failed_attempt(op, failure, lazy, started, number, now, due), f"a failed attempt of {op.step.id!r}")
         if self.aside:
             self._engine.wants_drive(self)
         elif not self._in_flight and self._execution is not None:

@@ -190,3 +190,32 @@ def test_an_attempt_whose_beginning_was_not_seen_has_no_time_for_it() -> None:
     assert (step.failed[2].started, step.started, step.ended, step.attempt) == (None, None, 5.0, None)
     run.has_result("h", 9.0)
     assert step.ended == 5.0
+
+
+async def test_it_is_what_the_engine_itself_recorded(tmp_path: pathlib.Path) -> None:
+    TRIED.clear()
+    clock = ig.VirtualClock(START, jumps=True)
+    middleware = ig.RecordingMiddleware(tmp_path / "kept", clock=clock)
+    async with engine(tmp_path / "e.db", shop([middleware]), clock=clock) as running:
+        run_id = (await running.run(ig.Event("go"), timeout=30))[0].id
+        theirs = await running.recording(run_id)
+    ours = loads((tmp_path / "kept" / f"{run_id}.json").read_bytes())
+    for name in ("run_id", "app", "function", "kind", "status", "events", "parents", "sessions", "max_attempts", "code", "output", "error"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    assert [note for note in ours.notes if note.kind == "handler"] == [note for note in theirs.notes if note.kind == "handler"]
+    same = ("id", "name", "hash", "index", "kind", "path", "at", "position", "options", "status", "rank", "data", "error")
+    for mine, other in zip(ours.steps, theirs.steps, strict=True):
+        lost = mine.status == "abandoned"  # it does not come by again
+        assert {name: getattr(mine, name) for name in same if not (lost and name in {"path", "at", "position"})} == {
+            name: getattr(other, name) for name in same if not (lost and name in {"path", "at", "position"})
+        }
+        assert [(one.number, one.error, one.at, one.started) for one in mine.attempts] == [
+            (one.number, one.error, one.at, one.started) for one in other.attempts
+        ]
+        if mine.attempt is not None:
+            assert (mine.attempt, mine.started, mine.ended) == (other.attempt, other.started, other.ended)
+    assert {(one.id, one.hash, one.name, one.function, one.step, one.data, str(one.meta)) for one in ours.defers} == {
+        (one.id, one.hash, one.name, one.function, one.step, one.data, str(one.meta)) for one in theirs.defers
+    }
+    fates = {"scheduled": "after_run"}
+    assert {(one.id, one.status) for one in ours.defers} == {(one.id, fates.get(one.status, one.status)) for one in theirs.defers}
