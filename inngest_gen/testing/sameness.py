@@ -1,13 +1,15 @@
 """Tells whether two values that a handler made, one live and one when it was rebuilt, are the same.
 
-Promises: what has a value (JSON, dates, enums, dataclasses, models, classes with an `__eq__`) is compared by value; a function by its code, its
-defaults and what it closes over; an iterator by how far it has come; the first difference is named with its place. Refuses: to judge what has only
-an identity, such as a client.
+Promises: what has a value (JSON, dates, enums, dataclasses, models, classes with an `__eq__`, objects whose attributes are all data) is compared by
+value; a function by its code, its defaults and what it closes over; an iterator by how far it has come; the first difference is named with its
+place. Refuses: to judge what has only an identity, such as a client with its connections.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import decimal
 import enum
 import functools
 import gc
@@ -16,6 +18,8 @@ import itertools
 import operator
 import reprlib
 import types
+import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +27,10 @@ from inngest_gen.app.context import Context
 from inngest_gen.intents.intent import Intent
 
 _LOOKED_AT = 20_000
+_MOST_DATA = 1_000
+_MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_SCALARS = (types.NoneType, bool, int, float, complex, str, bytes, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, enum.Enum)
+_CONTAINERS = (list, tuple, set, frozenset, deque)
 _CALLED = (types.FunctionType, types.MethodType, types.BuiltinMethodType, types.MethodWrapperType, functools.partial)
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
@@ -64,7 +72,40 @@ def _compared(path: str, a: Any, b: Any) -> str | list[tuple[str, Any, Any]]:
     if dataclasses.is_dataclass(a) and not isinstance(a, type):
         names = [field.name for field in dataclasses.fields(a) if field.compare]
         return [(f"{path}.{name}", getattr(a, name, None), getattr(b, name, None)) for name in names]
+    if _is_data(a) and _is_data(b):
+        return _told(path, list(vars(a)), list(vars(b)), "attributes ") if vars(a).keys() != vars(b).keys() else _attributes(path, a, b)
     return [] if _equal(a, b) is not False else _told(path, a, b)
+
+
+def _is_data(thing: Any) -> bool:
+    """Whether a thing is an object of a class made in Python, without an `__eq__`, that holds data and nothing else."""
+    if not _is_plain_object(thing):
+        return False
+    todo = [thing]
+    for _ in range(_MOST_DATA):
+        if not todo:
+            return True
+        one = todo.pop()
+        if isinstance(one, dict):
+            todo += [*one, *one.values()]
+        elif isinstance(one, _CONTAINERS):
+            todo += one
+        elif _is_plain_object(one):
+            todo += vars(one).values()
+        elif not isinstance(one, _SCALARS):
+            return False
+    return False
+
+
+def _is_plain_object(thing: Any) -> bool:
+    if not type(thing).__flags__ & _MADE_IN_PYTHON or isinstance(thing, type) or not hasattr(thing, "__dict__"):
+        return False
+    compares: object = type(thing).__eq__
+    return compares is object.__eq__
+
+
+def _attributes(path: str, a: Any, b: Any) -> list[tuple[str, Any, Any]]:
+    return [(f"{path}.{name}", value, vars(b)[name]) for name, value in vars(a).items()]
 
 
 def _equal(a: Any, b: Any) -> bool | None:

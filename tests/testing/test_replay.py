@@ -141,6 +141,20 @@ async def set_order(ctx: ig.Context) -> ig.Flow:
         yield ctx.step.run(thing.name, echo)  # here
 
 
+class Cart:
+    def __init__(self) -> None:
+        self.items: list[int] = []
+
+    def total(self) -> int:
+        return sum(self.items)
+
+
+async def bodies_share_an_object(ctx: ig.Context) -> ig.Flow:
+    cart = Cart()
+    yield ctx.step.run("add", lambda: cart.items.append(3))
+    yield ctx.step.run("total", cart.total)  # here
+
+
 async def bodies_share_an_iterator(ctx: ig.Context) -> ig.Flow:
     pages = iter(["a", "b"])
     yield ctx.step.run("first", lambda: next(pages))
@@ -180,6 +194,7 @@ DIFFERS: dict[Any, str] = {
     body_appends: r"(?s)step.run 'save' .* another arguments.*\[0\]: \[1\] first, then \[\]",
     body_counts: r"(?s)another result.*5 first, then 0",
     changed_result: r"(?s)step.run 'charge' .* another arguments.*'total'",
+    bodies_share_an_object: r"(?s)step.run 'total' .* another function.*items: \[3\] first, then \[\]",
     bodies_share_an_iterator: r"(?s)step.run 'second' .* another function.*variable 'pages': list_iterator with 1 left first, then with 2",
     bodies_share_a_generator: r"(?s)step.run 'second' .* another arguments.*\[0\]: generator .* at line \d+ first, then at its beginning",
     a_failed_attempt_uses_an_iterator_up: r"(?s)step.run 'sum' .* another arguments.* at its end first, then at its beginning",

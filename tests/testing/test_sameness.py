@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import functools
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,6 +39,15 @@ class Client:
     def method(self) -> None: ...
 
 
+class Basket:
+    def __init__(self, *items: Any, **others: Any) -> None:
+        self.items = list(items)
+        vars(self).update(others)
+
+    def total(self) -> int:
+        return len(self.items)
+
+
 class Truthless:
     def __eq__(self, other: object) -> Any:
         class Array:
@@ -61,7 +71,10 @@ SAME: list[tuple[Any, Any]] = [
     (1, 1), (float("nan"), float("nan")), ([1, {"a": (2,)}], [1, {"a": (2,)}]), ({1, 2}, {2, 1}), (Point(1, cache=1), Point(1, cache=2)),
     (Model(name="a"), Model(name="a")), (dt.date(2026, 1, 1), dt.date(2026, 1, 1)), (Client(), Client()), ([Client()], [Client()]),
     (made(3), made(3)), (Client().method, Client().method), (functools.partial(double, 3), functools.partial(double, 3)), (double, double),
-    (Truthless(), Truthless()), (made(Client()), made(Client())), (len, len), ([1].append, [1].append), ("a".join, "a".join),
+    (Truthless(), Truthless()), (made(Client()), made(Client())), (len, len), (Basket(1), Basket(1)), (Basket(Basket(1)).total, Basket(Basket(1)).total),
+    # Not only data, so they may be clients that do things when they are first used.
+    (Basket(1, lock=threading.Lock()), Basket(2, lock=threading.Lock())), (Basket(print), Basket(len)), (Basket(Client().method), Basket()),
+    ([1].append, [1].append), ("a".join, "a".join),
 ]  # fmt: skip
 
 DIFFERENT: list[tuple[Any, Any, str]] = [
@@ -81,6 +94,9 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
     (double, made(1), "function 'double' first"),
     (len, sum, "method 'len' first, then 'sum'"),
     ([1].append, [2].append, "[0]: 1 first, then 2"),
+    (Basket(1), Basket(2), "items[0]: 1 first, then 2"),
+    (Basket(Basket(1)).total, Basket(Basket(2)).total, "items[0].items[0]: 1 first, then 2"),
+    (made(Basket()), made(Basket(more=1)), "attributes ['items'] first, then ['items', 'more']"),
 ]
 
 
