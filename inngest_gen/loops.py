@@ -2,22 +2,25 @@
 
 `waker()` gives a thread-safe way to run a callback in the loop, `inlet()` a faster one that is to be closed; `bell()` what a task waits for until it
 is rung; `scope_marker()` a look at the running task's innermost cancel scope, for telling whether a handler left one open over a yield;
-`being_cancelled()` whether the running task is being cancelled from outside; `keep_interrupts_from()` lets Ctrl-C reach the main task only, as it
-does under asyncio.
+`within_time()` a time limit that costs nothing where there is nothing to wait for; `being_cancelled()` whether the running task is being cancelled
+from outside; `keep_interrupts_from()` lets Ctrl-C reach the main task only, as it does under asyncio.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
+import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from functools import cache, partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import anyio
 
+T = TypeVar("T")
 Wake = Callable[[Callable[[], Any]], None]
 
 
@@ -235,6 +238,42 @@ def _asyncio_tasks() -> tuple[Callable[[], Any], Any]:
 
 def _no_scope() -> None:
     return None
+
+
+@types.coroutine
+def within_time(seconds: float, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Await a coroutine that may wait for `seconds` in all; then TimeoutError is raised where it waits.
+
+    Only while it waits is there a cancel scope: inside those that it holds itself, whoever made it. One around all of it would cost a tenth of a
+    call whose body is there.
+    """
+    deadline: float | None = None
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            try:
+                request = coroutine.send(value) if error is None else coroutine.throw(error)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            value, error = None, None
+            if deadline is None:
+                deadline = anyio.current_time() + seconds
+            scope = anyio.CancelScope(deadline=deadline)
+            try:
+                with scope:
+                    value = yield request
+            except BaseException as raised:  # noqa: BLE001 - whatever the loop throws goes to the coroutine
+                error = raised
+            # Trio sends a cancellation, in an outcome, where asyncio throws it.
+            if scope.cancelled_caught or (
+                scope.cancel_called and isinstance(getattr(value, "error", None), anyio.get_cancelled_exc_class())
+            ):
+                value, error, deadline = None, TimeoutError(f"not done after {seconds} s"), math.inf
+    finally:
+        error = None  # break the cycle error -> traceback -> this frame -> error
+        coroutine.close()
 
 
 def being_cancelled() -> bool:

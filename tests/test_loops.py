@@ -10,7 +10,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from inngest_gen.loops import bell, inlet, scope_marker
+from inngest_gen.loops import bell, inlet, scope_marker, within_time
 
 
 class TestBell:
@@ -164,3 +164,74 @@ async def test_the_mark_is_of_the_task_that_asked_for_it() -> None:
         tasks.start_soon(other)
         await done.wait()
     assert marks == [True, False]
+
+
+class TestWithinTime:
+    async def test_what_does_not_wait_gets_no_scope(self) -> None:
+        mark = scope_marker()
+        before = mark()
+
+        async def quick() -> bool:
+            return mark() is before
+
+        assert await within_time(0, quick())
+
+    async def test_its_result_and_its_error_come_through(self) -> None:
+        async def waits(error: Exception | None) -> str:
+            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
+            if error is not None:
+                raise error
+            return "done"
+
+        assert await within_time(10, waits(None)) == "done"
+        with pytest.raises(ValueError, match="mine"):
+            await within_time(10, waits(ValueError("mine")))
+
+    async def test_time_counts_in_all_and_what_is_held_is_left_in_order(self) -> None:
+        left: list[str] = []
+
+        async def slow() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.sleep_forever)
+                with anyio.CancelScope():
+                    try:
+                        while True:
+                            await anyio.sleep(0.001)
+                    finally:
+                        left.append("scope")
+                        tasks.cancel_scope.cancel()
+                        with anyio.CancelScope(shield=True):
+                            await anyio.sleep(0.001)  # cleaning up may wait
+                        left.append("clean")
+
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await within_time(0.01, slow())
+        assert caught.group_contains(TimeoutError)
+        assert left == ["scope", "clean"]
+        await anyio.lowlevel.checkpoint()  # nothing is left cancelled
+
+    async def test_a_scope_around_it_wins(self) -> None:
+        seen: list[str] = []
+
+        async def forever() -> None:
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                seen.append("cancelled")
+                raise
+
+        with anyio.move_on_after(0.01) as scope:
+            await within_time(10, forever())
+        assert scope.cancelled_caught
+        assert seen == ["cancelled"]
+        await anyio.lowlevel.checkpoint()
+
+    async def test_a_scope_of_its_own_is_its_own(self) -> None:
+        async def patient() -> str:
+            with anyio.move_on_after(0.001):
+                await anyio.sleep_forever()
+            await anyio.sleep(0)
+            return "moved on"
+
+        assert await within_time(10, patient()) == "moved on"

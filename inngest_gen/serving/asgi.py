@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import anyio
-
 from inngest_gen.app.app import App
 from inngest_gen.durations import seconds
+from inngest_gen.loops import within_time
 from inngest_gen.protocol.reply import Reply, problem_reply
 from inngest_gen.serving.endpoint import Endpoint
 from inngest_gen.serving.request import BodyRefused, Intake, Request
@@ -48,26 +47,29 @@ class Served:
         if not self._is_mine(scope):
             await _send(send, problem_reply(404, "not_found", f"nothing is served here: the app's path is {self.endpoint.path}"))
             return
-        body: bytes | None = None
         try:
-            intake = Intake(headers, self._most_bytes)
-            with anyio.move_on_after(self._longest_s):
-                more = True
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        return
-                    intake.add(message.get("body", b""))
-                    more = message.get("more_body", False)
-                body = intake.whole()
+            body = await within_time(self._longest_s, self._take_in(headers, receive))
         except BodyRefused as refused:
             await _send(send, refused.reply)
             return
-        if body is None:
+        except TimeoutError:
             await _send(send, problem_reply(408, "body_late", "the request's body did not come in time"))
+            return
+        if body is None:
             return
         request = Request(method=scope["method"], url=_url(scope, headers), headers=headers, body=body, framework=_framework(scope))
         await _send(send, await self.endpoint.handle(request))
+
+    async def _take_in(self, headers: dict[str, str], receive: Receive) -> bytes | None:
+        """Give the request's body, or None where the client has gone away. Raises BodyRefused."""
+        intake = Intake(headers, self._most_bytes)
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            intake.add(message.get("body", b""))
+            if not message.get("more_body", False):
+                return intake.whole()
 
     def _is_mine(self, scope: Scope) -> bool:
         """Say whether the request is for this app: on its path, or wherever a router has sent it here."""
