@@ -125,6 +125,8 @@ def _called(path: str, a: Any, b: Any) -> str | list[tuple[str, Any, Any]]:
         return _functions(path, a, b)
     if isinstance(a, functools.partial):
         return [(path, a.func, b.func), (f"{path} arguments", a.args, b.args), (f"{path} arguments", a.keywords, b.keywords)]
+    if isinstance(a, types.MethodType):
+        return [(path, a.__func__, b.__func__), (path, a.__self__, b.__self__)]
     if a.__name__ != b.__name__:
         return _told(path, a.__name__, b.__name__, "method ")
     return [(path, a.__self__, b.__self__)]

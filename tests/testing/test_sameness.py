@@ -7,6 +7,7 @@ import enum
 import functools
 import itertools
 import threading
+import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -74,7 +75,7 @@ SAME: list[tuple[Any, Any]] = [
     (Truthless(), Truthless()), (made(Client()), made(Client())), (len, len), (Basket(1), Basket(1)), (Basket(Basket(1)).total, Basket(Basket(1)).total),
     # Not only data, so they may be clients that do things when they are first used.
     (Basket(1, lock=threading.Lock()), Basket(2, lock=threading.Lock())), (Basket(print), Basket(len)), (Basket(Client().method), Basket()),
-    ([1].append, [1].append), ("a".join, "a".join),
+    (types.MethodType(functools.partial(double), 1), types.MethodType(functools.partial(double), 1)), ([1].append, [1].append), ("a".join, "a".join),
 ]  # fmt: skip
 
 DIFFERENT: list[tuple[Any, Any, str]] = [
@@ -94,6 +95,7 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
     (double, made(1), "function 'double' first"),
     (len, sum, "method 'len' first, then 'sum'"),
     ([1].append, [2].append, "[0]: 1 first, then 2"),
+    (types.MethodType(made(1), 1), types.MethodType(made(2), 1), "variable 'value': 1 first, then 2"),
     (Basket(1), Basket(2), "items[0]: 1 first, then 2"),
     (Basket(Basket(1)).total, Basket(Basket(2)).total, "items[0].items[0]: 1 first, then 2"),
     (made(Basket()), made(Basket(more=1)), "attributes ['items'] first, then ['items', 'more']"),
