@@ -52,6 +52,9 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When a test's time begins."""
 
 
+_BLOCKS_S: Final = 0.005
+"""How long the loop is blocked for a sync body, in seconds: most have ended by then, and nothing else is to happen."""
+
 _threads: Spare = []
 """Threads that earlier engines of this process have left: to start one takes as long as a step."""
 
@@ -148,7 +151,7 @@ class MemoryEngine:
         for app in self.apps:
             if app.engine is not None:
                 raise EngineError(f"app {app.id!r} is run by another engine in this process")
-        self.threads: Threads = Threads(spare=_threads)
+        self.threads: Threads = Threads(spare=_threads, blocks_s=_BLOCKS_S)
         witnesses.append(self._witness)
         self._catcher = _Catcher(self.logged)
         self._levels = [(app.logger, app.logger.level) for app in self.apps]

@@ -1,10 +1,12 @@
 """Where sync bodies run: daemon threads that serve one loop, are used again, and may be left behind."""
 
 import contextvars
+import functools
 import threading
 import time
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from inngest_gen.driver.threads import Spare, Threads
@@ -124,3 +126,39 @@ def test_a_left_over_thread_serves_the_next_loop(anyio_backend_name: str) -> Non
     idents = {anyio.run(once, backend=backend) for backend in ("asyncio", "trio", anyio_backend_name)}
     assert len(idents) == len(spare) == 1
     spare.pop().put(None)
+
+
+async def test_a_quick_call_ends_while_the_loop_is_blocked() -> None:
+    woken: list[object] = []
+    threads = Threads(woken.append, blocks_s=60)  # this loop is never woken
+    idents = {await threads.run(threading.get_ident) for _ in range(50)}
+    assert len(idents) == 1
+    assert threading.get_ident() not in idents
+    assert woken == []
+    threads.close()
+
+
+async def test_a_long_call_leaves_the_loop_to_others_after_a_while() -> None:
+    threads = Threads(blocks_s=0.001)
+    free = threading.Event()
+    ended: list[bool] = []
+
+    async def call() -> None:
+        ended.append(await threads.run(lambda: free.wait(20)))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await anyio.lowlevel.checkpoint()
+        assert ended == []
+        free.set()
+    assert ended == [True]
+    threads.close()
+
+
+async def test_no_end_is_lost_between_a_blocked_loop_and_one_that_waits() -> None:
+    threads = Threads(blocks_s=0.0002)
+    with anyio.fail_after(60):
+        for number in range(300):
+            spins = number * 40
+            assert await threads.run(functools.partial(sum, range(spins))) == sum(range(spins))
+    threads.close()
