@@ -44,12 +44,12 @@ class Context(Generic[D]):
 
     __slots__ = (
         "_execution",
+        "_logger",
         "_random",
         "data",
         "error",
         "events",
         "group",
-        "logger",
         "max_attempts",
         "parents",
         "run_id",
@@ -68,7 +68,7 @@ class Context(Generic[D]):
         self.sessions: Mapping[str, Any] = call.sessions
         self.error: StepError | None = call.error
         self.parents: tuple[Parent, ...] = call.parents
-        self.logger: logging.LoggerAdapter[logging.Logger] = RunLogger(logger, execution)
+        self._logger: logging.Logger | RunLogger = logger
         self.step: StepTools = step
         self.group: GroupTools = _GROUP
 
@@ -76,6 +76,13 @@ class Context(Generic[D]):
     def event(self) -> Event:
         """The event that started the run: the first of `events`."""
         return self.events[0]
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The run's logger: silent while the handler replays what it has passed before, so that a line is written once. Adds `run_id`."""
+        if not isinstance(self._logger, RunLogger):
+            self._logger = RunLogger(self._logger, self._execution)
+        return self._logger
 
     @property
     def attempt(self) -> int:

@@ -90,6 +90,13 @@ class Execution:
     `enter` enters what `ctx.using` names; a debugger passes a stub.
     """
 
+    __slots__ = (  # as a dict of so many attributes is slow to make
+        "__weakref__", "_begun", "_closing", "_deliverable", "_enter", "_finalizer", "_flows", "_fresh", "_halted", "_history", "_in_scope",
+        "_live", "_log", "_mark", "_mark_now", "_moved", "_others", "_paused", "_plain", "_root", "_seen", "_shows", "_stack", "_thrown",
+        "_transform", "_tree", "_was_woken", "attempt", "cause", "context", "delivered", "ended", "entered", "lazy", "made", "pending",
+        "position", "repeats", "run_id", "shows_repeats",
+    )  # fmt: skip
+
     def __init__(
         self,
         *,

@@ -61,6 +61,8 @@ _INERT: dict[type, bool] = {}
 
 def open_scope(generator: Any, apart: Container[int] = _NOWHERE) -> str | None:
     """Name the kind of scope that spans the yield at which `generator` is suspended, or give None. `apart` are the ids of other flows."""
+    if _frame(generator) is None or not _may_enter(generator):  # asked here too: most have nothing to look through
+        return None
     for manager in _entered(generator, apart, set()):
         kind = _kind(manager) or _hidden(manager)
         if kind is not None:

@@ -40,7 +40,7 @@ class History:
         self.planned: Mapping[int, Planned] = planned
         self.branches: bool = strict and any(one.path is not None for one in (*self.memos.values(), *planned.values()))
         """Whether the record tells which steps belong to branches: those are held to their branch, not to a position."""
-        self._passed = max(planned, default=-1)
+        self._passed = max(planned) if planned else -1
         self._at: dict[int, Memo] | None = None
         self._order: dict[str, int] | None = None
         self._came: dict[str, int] = {}

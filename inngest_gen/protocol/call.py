@@ -105,13 +105,15 @@ def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, s
     event, events = _events(call)
     target = query.get("stepId") or headers.get("x-inngest-step-id")
     # As the server sends them; what is otherwise is looked at closely.
-    run_id, attempt = ctx.get("run_id"), ctx.get("attempt")
+    get = ctx.get
+    run_id, attempt, most = get("run_id"), get("attempt"), get("max_attempts")
+    fn_id, qi_id, plan_only = get("fn_id"), get("qi_id"), get("disable_immediate_execution")
     return WireCall(
         function=function,
         target=None if not target or target == "step" else target,
         run_id=run_id if run_id.__class__ is str and run_id else _text(ctx, "run_id") or _missing("ctx.run_id"),
         attempt=attempt if attempt.__class__ is int and attempt >= 0 else _attempt(ctx),
-        max_attempts=_whole(ctx, "max_attempts", None),
+        max_attempts=most if most.__class__ is int else _whole(ctx, "max_attempts", None),
         event=event,
         events=events,
         steps=steps,
@@ -119,10 +121,10 @@ def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, s
         defers=_defers(defers) if defers else {},
         stack=stack,
         trigger=trigger,
-        disable_immediate_execution=_flag(ctx, "disable_immediate_execution"),
+        disable_immediate_execution=plan_only if plan_only.__class__ is bool else _flag(ctx, "disable_immediate_execution"),
         use_api=_flag(ctx, "use_api") or _flag(call, "use_api"),
-        fn_id=_text(ctx, "fn_id") or None,
-        qi_id=_text(ctx, "qi_id"),
+        fn_id=(fn_id if fn_id.__class__ is str else _text(ctx, "fn_id")) or None,
+        qi_id=qi_id if qi_id.__class__ is str else _text(ctx, "qi_id"),
         request_id=headers.get("x-request-id") or _text(ctx, "request_id") or None,
         generation_id=_generation(headers, ctx),
         job_id=headers.get("x-inngest-job-id") or _text(ctx, "job_id") or None,

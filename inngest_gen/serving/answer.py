@@ -31,7 +31,11 @@ async def answer_call(
     events = wire.events or (wire.event,)
     call = given(function, events, run_id=wire.run_id, attempt=wire.attempt, max_attempts=wire.max_attempts)
     try:
-        data = None if chain is not None else await function.receive(call.events[0].data)
+        data: Any = None
+        if chain is None:
+            data = call.events[0].data
+            if function.schema is not None:
+                data = await function.receive(data)
         first = (
             wire.attempt == 0 and not wire.steps and not wire.defers and wire.target is None
         )  # H05; a reply of defers alone comes before (L12)

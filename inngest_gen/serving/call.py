@@ -61,6 +61,11 @@ class Call:
     `chain` is the middleware of this request; `threads` gives what limits how many sync bodies run at once.
     """
 
+    __slots__ = (
+        "_api", "_app", "_chain", "_checkpointing", "_clock", "_execution", "_function", "_log", "_sessions", "_stale", "_started", "_telling",
+        "_threads", "_unsent", "_wire",
+    )  # fmt: skip
+
     def __init__(
         self,
         function: Function,

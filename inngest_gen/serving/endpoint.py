@@ -136,7 +136,8 @@ class Endpoint:
 
     def _finished(self, request: Request, reply: Reply, key: str | None, *, trusted: bool) -> Reply:
         """Add the headers that every reply has, and sign it."""
-        headers = sdk_headers(self.app.settings, request.headers, framework=request.framework) | reply.headers
+        headers = sdk_headers(self.app.settings, request.headers, framework=request.framework)
+        headers.update(reply.headers)
         if not trusted:
             return Reply(status=reply.status, headers=unauthenticated(headers), body=reply.body)
         if key is not None:
