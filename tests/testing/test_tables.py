@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from hypothesis import given, settings
@@ -90,22 +91,23 @@ LOOKS: list[tuple[str, Do]] = [
 
 @functools.cache
 def empty() -> bytes:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for migration in MIGRATIONS:
-        connection.executescript(migration)
-    return connection.serialize()
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for migration in MIGRATIONS:
+            connection.executescript(migration)
+        return connection.serialize()
 
 
-def both() -> tuple[Tables, MemoryTables, sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.deserialize(empty())
-    tables = Tables(connection), MemoryTables()
-    for one in tables:
-        for number in (1, 2):
-            one.add_event(f"e{number}", "order", b"{}", 0, None, 0.0, None)
-        for number in RUNS:
-            one.add_run(f"r{number}", f"f{number}", 1, "event", 1, None, None, 0.0)
-    return *tables, connection
+@contextmanager
+def both() -> Iterator[tuple[Tables, MemoryTables, sqlite3.Connection]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.deserialize(empty())
+        tables = Tables(connection), MemoryTables()
+        for one in tables:
+            for number in (1, 2):
+                one.add_event(f"e{number}", "order", b"{}", 0, None, 0.0, None)
+            for number in RUNS:
+                one.add_run(f"r{number}", f"f{number}", 1, "event", 1, None, None, 0.0)
+        yield *tables, connection
 
 
 def done(tables: Tables, change: tuple[str, tuple[Any, ...], Any]) -> Any:
@@ -127,58 +129,58 @@ def same(one: Tables, other: Tables) -> None:
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=25))
 def test_the_tables_in_memory_answer_as_those_of_the_file_do(changes: list[Any]) -> None:
-    in_file, in_memory, _ = both()
-    for change in changes:
-        in_memory.begin()
-        assert done(in_file, change) == done(in_memory, change), change
-    same(in_file, in_memory)
+    with both() as (in_file, in_memory, _):
+        for change in changes:
+            in_memory.begin()
+            assert done(in_file, change) == done(in_memory, change), change
+        same(in_file, in_memory)
 
 
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=12), st.lists(CHANGES, max_size=12))
 def test_a_change_that_fails_leaves_the_tables_as_they_were(before: list[Any], taken_back: list[Any]) -> None:
-    in_file, in_memory, connection = both()
-    for change in before:
-        done(in_file, change)
-        done(in_memory, change)
-    connection.execute("BEGIN")
-    in_memory.begin()
-    for change in taken_back:
-        done(in_file, change)
-        done(in_memory, change)
-    connection.execute("ROLLBACK")
-    in_memory.take_back()
-    same(in_file, in_memory)
+    with both() as (in_file, in_memory, connection):
+        for change in before:
+            done(in_file, change)
+            done(in_memory, change)
+        connection.execute("BEGIN")
+        in_memory.begin()
+        for change in taken_back:
+            done(in_file, change)
+            done(in_memory, change)
+        connection.execute("ROLLBACK")
+        in_memory.take_back()
+        same(in_file, in_memory)
 
 
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=25))
 def test_rows_are_written_as_they_were(changes: list[Any]) -> None:
-    in_file, in_memory, _ = both()
-    for change in changes:
-        done(in_file, change)
-        done(in_memory, change)
-    rows = Rows(in_memory)
-    for number in RUNS:  # what comes later is not in them
-        in_memory.log(number, 9.0, "note", None, None, None, None)
-        in_memory.set_status(number, "later")
-    copied, _, connection = both()
-    connection.execute("DELETE FROM runs")
-    connection.execute("DELETE FROM events")
-    rows.write(connection)
-    same(in_file, copied)
+    with both() as (in_file, in_memory, _):
+        for change in changes:
+            done(in_file, change)
+            done(in_memory, change)
+        rows = Rows(in_memory)
+        for number in RUNS:  # what comes later is not in them
+            in_memory.log(number, 9.0, "note", None, None, None, None)
+            in_memory.set_status(number, "later")
+        with both() as (copied, _, connection):
+            connection.execute("DELETE FROM runs")
+            connection.execute("DELETE FROM events")
+            rows.write(connection)
+            same(in_file, copied)
 
 
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=25), now)
 def test_the_runs_that_are_due_come_in_the_order_of_their_times(changes: list[Any], until: float) -> None:
-    in_file, in_memory, _ = both()
-    for change in changes:
-        done(in_file, change)
-        done(in_memory, change)
-    expected = list(dict.fromkeys(run for _, run in sorted(one for one in in_file.timers() if one[0] <= until)))
-    for _ in range(2):  # to look changes nothing
-        assert in_memory.due_runs(until) == expected
+    with both() as (in_file, in_memory, _):
+        for change in changes:
+            done(in_file, change)
+            done(in_memory, change)
+        expected = list(dict.fromkeys(run for _, run in sorted(one for one in in_file.timers() if one[0] <= until)))
+        for _ in range(2):  # to look changes nothing
+            assert in_memory.due_runs(until) == expected
 
 
 def test_every_statement_has_its_double() -> None:
