@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import CoroutineType, FunctionType
-from typing import Any, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Final, Literal, ParamSpec, TypeVar, overload
 
 from inngest_gen.durations import Duration, moment, seconds
 from inngest_gen.errors import MisuseError
@@ -266,8 +266,20 @@ def _check_call(step: Run[Any]) -> None:
         )
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None), dict, list, tuple})
+
+
 def _refuse_intents(step: Run[Any]) -> None:
-    for value in _one_level_down((*step.args, *step.kwargs.values())):
+    given = (*step.args, *step.kwargs.values())
+    kinds = set(map(type, given))  # of a long list it would take long to look at each item, in every replay
+    for value in given:
+        if value.__class__ in {list, tuple}:
+            kinds.update(map(type, value))
+        elif value.__class__ is dict:
+            kinds.update(map(type, value.values()))
+    if not any(issubclass(kind, (Intent, AsyncGenerator)) for kind in kinds - _PLAIN):
+        return
+    for value in _one_level_down(given):
         if isinstance(value, (Intent, AsyncGenerator)):
             what = describe(value) if isinstance(value, Intent) else f"the sub-flow {getattr(value, '__qualname__', '')}"
             raise MisuseError(f"{describe(step)} got {what} as an argument: yield it first, and pass its result", step.made_at)

@@ -231,11 +231,11 @@ async def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.Cap
             ok, value = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=threads)
         if not ok:
             raise value
+    if value.__class__ is CoroutineType:  # what most are; to ask for an abstract class takes longer
+        return await value
     if isinstance(value, AsyncGenerator):
         return await _drive(value, buffer, step)
-    if value.__class__ is CoroutineType or inspect.isawaitable(value):
-        return await value
-    return value
+    return await value if inspect.isawaitable(value) else value
 
 
 def _settled(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> tuple[bool, Any]:

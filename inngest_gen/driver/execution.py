@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapp
 from contextlib import AsyncExitStack
 from contextvars import Context, copy_context
 from functools import partial
+from types import AsyncGeneratorType
 from typing import Any
 
 import anyio
@@ -172,7 +173,7 @@ class Execution:
 
     def start(self, handler: object) -> None:
         """Give it the handler, called with its context: an async generator or, for a plain handler, a coroutine. Raises MisuseError else."""
-        if isinstance(handler, AsyncGenerator):
+        if handler.__class__ is AsyncGeneratorType or isinstance(handler, AsyncGenerator):
             root = FlowNode(handler, None, 0, "")
             self._root = root
             self._tree.ready.append((root, None, None))
