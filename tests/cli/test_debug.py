@@ -107,6 +107,26 @@ def test_what_differs_in_two_replays_is_told_once_for_all_stops_that_have_it(pri
     assert told.count("unstable") == 1
 
 
+def test_of_what_a_handler_prints_much_of_the_middle_is_left_out(priced: Cli, home: pathlib.Path) -> None:
+    text = PRICING.replace('    print("pricing", ctx.data["n"])', '    print(*range(1_000), sep="\\n")')
+    (home / "pricing.py").write_text(text)
+    result = opened(priced, "--plain", "-c", "s")
+    printed = [line.split()[1] for line in result.out.splitlines() if line.startswith("  printed")]
+    assert printed == [str(n) for n in (*range(20), *range(980, 1_000))]
+    assert "  printed   19\n  ...       960 more lines\n  printed   980\n" in result.out
+
+
+@pytest.mark.parametrize(("view", "loop"), [("--plain", "asyncio"), ("--json", "trio")])
+def test_ctrl_c_leaves_a_handler_that_never_comes_to_a_yield(priced: Cli, home: pathlib.Path, view: str, loop: str) -> None:
+    text = PRICING.replace('    print("pricing", ctx.data["n"])', '    open("hangs", "w").close()\n    while True:\n        pass')
+    (home / "pricing.py").write_text(text)
+    command = "step" if view == "--plain" else '{"command": "step"}'
+    with program.started("debug", "last", "pricing.py:app", view, "--loop", loop, "-c", command, cwd=home) as debugger:
+        program.until((home / "hangs").exists, "the handler to hang")
+        assert debugger.stop() == 130
+    assert debugger.err.endswith("inngest-gen: the handler's own code did not come to a yield: it was left where it is\n")
+
+
 def test_the_word_open_may_be_there(priced: Cli) -> None:
     assert priced("debug", "open", "last", "pricing.py:app", "-c", "f").out == opened(priced, "-c", "f").out
 
@@ -240,7 +260,7 @@ def test_unfinished_runs_are_checked(cli: Cli, home: pathlib.Path) -> None:
     result = cli("debug", "check", "pricing.py:app")
     assert result.code == 0
     assert re.match(
-        r"✓ pricing-price \w{26}\n  compatible: 2 of 2 recorded steps were asked for; the code is recorded\n1 run: all replay on this code\n",
+        r"✓ pricing-price \w{26}\n  compatible: 2 of 2 recorded steps were asked for; the code is that of the recording\n1 run: all replay on this code\n",
         result.out,
     )
     (home / "pricing.py").write_text(PRICING.replace('"rate", rate', '"other", rate'))

@@ -85,7 +85,15 @@ async def _verdicts(recordings: Sequence[Recording], app: App) -> list[Verdict]:
         try:
             found.append(await verdict.check(recording, app))
         except MisuseError as error:  # the app has no such function: nothing could go on with this run
-            found.append(verdict.Verdict(run_id=recording.run_id, function=recording.function, compatible=False, notes=(str(error),)))
+            found.append(
+                verdict.Verdict(
+                    run_id=recording.run_id,
+                    function=recording.function,
+                    compatible=False,
+                    recorded=len(recording.finished()),
+                    notes=(str(error),),
+                )
+            )
     return found
 
 

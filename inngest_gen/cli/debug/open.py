@@ -6,17 +6,18 @@ import contextlib
 import os
 import pathlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from inngest_gen.cli import options
-from inngest_gen.cli.refusal import OK
+from inngest_gen.cli.refusal import INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from inngest_gen.app.app import App
+    from inngest_gen.cli.debug.hanging import HandlerHangs
     from inngest_gen.debugger.session import Session
     from inngest_gen.recording.recording import Recording
 
@@ -127,35 +128,48 @@ def debug(
     """Debug a recording until the user leaves, or the commands end; gives the exit status."""
     from anyio.from_thread import start_blocking_portal
 
+    from inngest_gen.cli.debug.hanging import HandlerHangs, is_free
     from inngest_gen.debugger.session import Session
 
     session = Session(recording, app, live=live)
-    # The handler replays under the chosen loop, in a thread of its own: this one waits for what the user types.
-    with start_blocking_portal(backend=loop) as portal:
-        try:
-            if as_json:
-                from inngest_gen.cli.debug.jsonlines import JsonLines
-
-                return JsonLines(session, portal).run(commands)
-            if not plain and not commands and _has_view():
-                return _view(session, portal)
-            from inngest_gen.cli.debug.plain import Plain
-
-            return Plain(session, portal).run(commands)
-        finally:
-            session.close()
-
-
-def _view(session: Session, portal: BlockingPortal) -> int:
-    from inngest_gen.cli.debug.terminal.window import HandlerHangs, Window
-
-    portal.call(session.start)
     try:
+        # The handler replays under the chosen loop, in a thread of its own: this one waits for what the user types.
+        with start_blocking_portal(backend=loop) as portal:
+            try:
+                status = _speak(session, portal, commands, plain=plain, as_json=as_json)
+            except KeyboardInterrupt:  # a move that is under way is cancelled as the portal ends
+                if not is_free(portal):
+                    _leave(HandlerHangs(INTERRUPTED))
+                raise
+            except HandlerHangs as hangs:
+                _leave(hangs)
+            session.close()
+            return status
+    finally:
+        session.close()
+
+
+def _speak(session: Session, portal: BlockingPortal, commands: tuple[str, ...], *, plain: bool, as_json: bool) -> int:
+    if as_json:
+        from inngest_gen.cli.debug.jsonlines import JsonLines
+
+        return JsonLines(session, portal).run(commands)
+    if not plain and not commands and _has_view():
+        from inngest_gen.cli.debug.terminal.window import Window
+
+        portal.call(session.start)
         return Window(session, portal).run()
-    except HandlerHangs as hangs:  # nor can its thread be joined
-        click.echo(f"inngest-gen: {hangs}", err=True)
-        sys.stderr.flush()
-        os._exit(hangs.status)
+    from inngest_gen.cli.debug.plain import Plain
+
+    return Plain(session, portal).run(commands)
+
+
+def _leave(hangs: HandlerHangs) -> NoReturn:
+    """End the process: the handler's thread cannot be joined."""
+    click.echo(f"inngest-gen: {hangs}", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(hangs.status)
 
 
 def _has_view() -> bool:

@@ -14,6 +14,13 @@ Source = Callable[[str], list[str]]
 
 _WIDTH: Final = 160
 _AROUND: Final = 2
+_SAID: Final = 20
+"""Of what was printed and logged on the way to a stop so many lines are told of its beginning, and of its end."""
+_CODE: Final = {
+    "recorded": "the code is that of the recording",
+    "changed": "the code is not that of the recording",
+    "unknown": "whether the code is that of the recording is not known",
+}
 _ONLY_FOR_PROGRAMS: Final = {"source", "result"}
 _MISSING: Final = {
     "frontier": "none yet: this is the frontier",
@@ -41,7 +48,7 @@ def stop_lines(stop: Mapping[str, Any], source: Source) -> Iterator[str]:
     hit = "".join(f" {id}" for id in stop["hit"])
     yield f"stop {stop['number']} · {stop['reason']}{hit}{history}"
     yield from (f"  said      {_cut(said)}" for said in stop["logged"])
-    yield from _output_lines([*stop["passed"], *stop["output"]])
+    yield from _shortened([*_output_lines([*stop["passed"], *stop["output"]])])
     yield from (f"  settled   {_cut(one['id'])}: {one['how']}" for one in stop["settled"])
     functions = {frame["id"]: short(frame["function"]) for frame in stop["frames"]}
     for change in stop["changed"]:
@@ -80,6 +87,12 @@ def _output_lines(outputs: list[Mapping[str, Any]]) -> Iterator[str]:
     for output in outputs:
         name = {"stdout": "printed", "stderr": "printed", "log": "logged"}[output["stream"]]
         yield from (f"  {name:<9} {_cut(line)}" for line in output["text"].splitlines())
+
+
+def _shortened(said: list[str]) -> list[str]:
+    """Leave out the middle of what is too much between two stops of a transcript."""
+    gone = len(said) - 2 * _SAID
+    return said if gone <= 1 else [*said[:_SAID], f"  ...       {gone:,} more lines", *said[-_SAID:]]
 
 
 def _intent_lines(intent: Mapping[str, Any] | None) -> Iterator[str]:
@@ -256,7 +269,7 @@ def verdict_lines(verdict: Mapping[str, Any], _: Source) -> Iterator[str]:
     """Tell whether a recording replays."""
     divergence = verdict["divergence"]
     if verdict["compatible"]:
-        yield f"  compatible: {verdict['reached']} of {verdict['recorded']} recorded steps were asked for; the code is {verdict['code']}"
+        yield f"  compatible: {verdict['reached']} of {verdict['recorded']} recorded steps were asked for; {_CODE[verdict['code']]}"
     elif divergence is not None:
         yield f"  not compatible: at position {divergence['position']}"
         yield from (f"  {line}" for line in _both_sides(divergence))

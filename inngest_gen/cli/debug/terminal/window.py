@@ -33,6 +33,7 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
+from inngest_gen.cli.debug.hanging import HandlerHangs
 from inngest_gen.cli.debug.terminal import layout, prompts, signs
 from inngest_gen.cli.debug.terminal.cells import Line, cut
 from inngest_gen.cli.debug.terminal.keys import KEYS
@@ -273,14 +274,6 @@ class Window:
     def _label(self) -> StyleAndTextTuples:
         prompt = self.steering.shown.prompt
         return [] if prompt is None else [("class:prompt", cut(prompt.label, self._size().columns * _COLUMNS // 100))]
-
-
-class HandlerHangs(Exception):
-    """The handler's own code does not come back: its thread cannot be waited for. `status` is the exit status that the user asked for."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__("the handler's own code did not come to a yield: it was left where it is")
-        self.status = status
 
 
 def _joined(lines: list[Line]) -> StyleAndTextTuples:

@@ -263,7 +263,7 @@ def test_commands_by_their_words_and_the_log(loop: str) -> None:
 
 def test_the_code_is_checked_and_what_cannot_be_reloaded_is_said(loop: str) -> None:
     with desk(loop) as view:
-        assert view.press("check").shown.message == ("compatible: 5 of 5 recorded steps were asked for; the code is recorded",)
+        assert view.press("check").shown.message == ("compatible: 5 of 5 recorded steps were asked for; the code is that of the recording",)
         assert view.press("match_by_id").shown.histories == 2
 
 

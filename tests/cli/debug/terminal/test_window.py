@@ -16,8 +16,9 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from inngest_gen.cli.debug.hanging import HandlerHangs
 from inngest_gen.cli.debug.terminal import layout
-from inngest_gen.cli.debug.terminal.window import HandlerHangs, Window
+from inngest_gen.cli.debug.terminal.window import Window
 from inngest_gen.debugger import Recording, Session
 from tests.cli.debug.terminal import rig
 from tests.cli.program import until
@@ -80,6 +81,9 @@ def test_tab_completes_what_may_be_meant(loop: str) -> None:
                 for key in keys:
                     pane.type(key)
                     time.sleep(0.05)
+                    if key == "\t":  # Enter must not come before what it has found
+                        with contextlib.suppress(AssertionError):
+                            until(lambda: pane.window._buffer.complete_state is not None, "a completion", 5)
                 with contextlib.suppress(AssertionError):
                     until(functools.partial(said, seen), seen, 5)
             pane.type("q")
