@@ -25,12 +25,12 @@ from inngest_gen.clock import Clock
 from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.body import RESULT_BYTES, Outcome, is_async, retry_time, run_body
 from inngest_gen.driver.execution import Execution, is_final
-from inngest_gen.driver.flow import Cause, Leaf
+from inngest_gen.driver.flow import Leaf
 from inngest_gen.driver.turn import Diverged, Ended, Op, Raised, Returned
 from inngest_gen.errors import InngestGenError, RetryAfterError, TooLarge
 from inngest_gen.event import Event
 from inngest_gen.ids import event_seed
-from inngest_gen.intents.step import Invoke, Run, SendEvent, SendSignal, Step, WaitForEvent, WaitForSignal
+from inngest_gen.intents.step import Run, SendEvent, SendSignal, Step
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.net.api import Api, Stale
 from inngest_gen.options.checkpointing import Checkpointing
@@ -39,9 +39,9 @@ from inngest_gen.protocol.call import WireCall
 from inngest_gen.protocol.checkpoint import checkpoint_body
 from inngest_gen.protocol.events import wire_event
 from inngest_gen.protocol.reply import Reply, error_reply, ops_reply, result_reply, step_not_found_reply
+from inngest_gen.serving.due import is_due, may_run
 from inngest_gen.serving.unsent import Unsent
 
-_WAITS = (Invoke, WaitForEvent, WaitForSignal)
 _GRACE_S = 10.0
 """How long closing what `ctx.using` entered may take."""
 
@@ -153,22 +153,28 @@ class Call:
         while True:
             turn = await execution.turn()
             self._keep(execution.drain())
+            target = wire.target
+            passed = None if target is None or target in execution.pending else self._passed(target)
+            if passed is not None:
+                return passed
             if turn.ended is not None:
-                if not self._is_due(execution.cause):
+                if not is_due(wire, execution, execution.cause):
                     return ops_reply([ops.nothing(wire.run_id)])
                 self._note_unused()
                 return await self._end(turn.ended)
             leaves = list(execution.pending.values())
-            if wire.target is not None:
-                leaf = execution.pending.get(wire.target)
+            if target is not None:
+                leaf = execution.pending.get(target)
                 if leaf is None:
-                    return self._not_there(wire.target, leaves)
+                    return step_not_found_reply(target, [(one.op.hash, one.op.step.id, one.op.step.name) for one in leaves])
                 leaves = [leaf]
             else:
-                due = leaves if self._is_due(execution.cause) else [leaf for leaf in leaves if self._is_due(leaf.cause)]
+                due = (
+                    leaves if is_due(wire, execution, execution.cause) else [leaf for leaf in leaves if is_due(wire, execution, leaf.cause)]
+                )
                 if not due:
                     return ops_reply([ops.nothing(wire.run_id)])
-                if len(leaves) > 1 or wire.disable_immediate_execution or not self._may_run(leaves[0]):
+                if len(leaves) > 1 or wire.disable_immediate_execution or not may_run(wire, execution, leaves[0]):
                     return await self._plan(due)
             if not runs_here(leaves[0].op.step) or self._out_of_time():
                 return await self._plan(leaves)
@@ -176,48 +182,13 @@ class Call:
             if reply is not None:
                 return reply
 
-    def _is_due(self, cause: Cause | None) -> bool:
-        """Say whether what `cause` led to is for this call to begin or to tell.
-
-        Where branches have gone apart, the server calls at the end of each of their steps, so several calls may be under way at once, and all see the
-        same frontier. To each place one of them is due: the one that the step led to whose result the handler took last before it. Those at the end
-        of a race's losers lead to nothing. A repeated call may find what it told in checkpoints before: steps that came one after the other.
-        Whoever was led there by the last result of all sees to everything, lest something be forgotten: planned twice, a step still runs once.
-        """
-        trigger = self._wire.trigger
-        if trigger is None or cause is None:
-            return trigger not in self._execution.delivered
-        if trigger == cause.last:
-            return True
-        now = self._execution.cause
-        if now is None or now.fork != cause.fork or trigger in self._execution.lost():
-            return False
-        stack = self._wire.stack
-        return cause.fork is None or stack.index(trigger) >= stack.index(cause.fork)
-
-    def _may_run(self, leaf: Leaf) -> bool:
-        """Say whether a step may run here that no call was made for: where no other call can be at work on it.
-
-        It must be all that the last result led to, and the server must take its failure well: with steps under way that it counts as a group's, it
-        calls again after a StepFailed only if this call was for a branch that goes its own way, which a wait does not hand on to the call at its end
-        (server: executor.go, handleStepFailed and Resume).
-        """
-        cause = self._execution.cause
-        if cause is None:
-            return True
-        trigger = self._wire.trigger
-        if cause != leaf.cause or trigger is None:
-            return False
-        kind = self._execution.delivered.get(trigger)
-        return kind is not None and not issubclass(kind, _WAITS)
-
-    def _not_there(self, target: str, leaves: Sequence[Leaf]) -> Reply:
-        """Answer a call for a step that does not wait for a result."""
-        if target in self._wire.stack:  # it has one: what is next may not have been asked for
+    def _passed(self, target: str) -> Reply | None:
+        """Answer a call for a step that the run has passed by; None where it has not."""
+        if target in self._wire.stack:  # it has a result: what is next may not have been asked for
             return ops_reply([ops.discovery_request(self._clock.now(), race=self._execution.apart)])
         if target in self._execution.lost():  # its race was decided on the way: nobody waits for it
             return ops_reply([ops.nothing(self._wire.run_id)])
-        return step_not_found_reply(target, [(one.op.hash, one.op.step.id, one.op.step.name) for one in leaves])
+        return None
 
     def _out_of_time(self) -> bool:
         """Say whether the next step goes back to the server (K06)."""
@@ -250,7 +221,7 @@ class Call:
             inputs=wire.inputs.get(op.hash),
             race=self._execution.apart,
         )
-        if outcome.lazy and not await self._apart(outcome.lazy):
+        if outcome.lazy and not await self._separated(outcome.lazy):
             self._log.info(
                 "run %s: step %r runs again, so that what it takes back is not sent with what it takes back", wire.run_id, op.step.id
             )
@@ -353,7 +324,7 @@ class Call:
 
     # Messages.
 
-    async def _apart(self, lazy: Sequence[LazyOp]) -> bool:
+    async def _separated(self, lazy: Sequence[LazyOp]) -> bool:
         """See to it that no defer and its abort are in one message: the server acts on both at once, and the abort may come first (A46).
 
         Says whether that is so now. Where a body takes back what its handler has deferred and not sent, the defer has to go ahead: a replay will

@@ -224,6 +224,9 @@ class TestBranchesApart:
             yield ctx.step.run("after", str)
 
         assert names(await rig(race).call(steps=self.done("quick"), step=H("slow"), plan=True)) == [("None", None)]
+        assert names(await rig(race).call(steps=self.done("quick", "after"), step=H("slow"), plan=True)) == [
+            ("None", None)
+        ]  # the handler has ended
         assert ran == []
 
     async def test_a_target_that_has_a_result_leads_to_what_is_next(self) -> None:
