@@ -156,7 +156,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(name="trail", key="marks", short=("t",), help="list all stops in a line each", call=lambda session, _: session.trail()),
     Command(name="unstable", key="unstable", help="say what is not the same in two replays", call=lambda session, _: session.unstable()),
     Command(
-        name="result", key="result", help="give a step's whole result, by its hash", parameters=(Parameter(name="step", required=True),),
+        name="result", key="result", help="give a step's whole result, by its hash or id", parameters=(Parameter(name="step", required=True),),
         call=_awaited(lambda session, given: session.result(given["step"])),
     ),
     Command(

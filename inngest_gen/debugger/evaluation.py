@@ -42,7 +42,7 @@ def evaluate(expression: str, live: LiveFrame, kept: list[object] | None = None)
     try:
         with capturing():
             value = _value(expression, live)
-    except Exception as error:  # noqa: BLE001 - whatever the user's expression raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's expression raises
         failure = Failure.of(error).to_json()
         return Evaluation(expression=expression, value=None, error=failure, output=tape.output())
     finally:
@@ -61,7 +61,7 @@ def truth(expression: str, frames: Sequence[LiveFrame]) -> bool:
     try:
         with capturing():
             return bool(_value(expression, frames[0]))
-    except Exception:  # noqa: BLE001 - as above
+    except (Exception, SystemExit):  # noqa: BLE001 - as above
         return False
 
 
@@ -87,7 +87,12 @@ def _value(expression: str, live: LiveFrame) -> Any:
             ) from None
         raise error from None
     # One namespace, so that comprehensions and lambdas in the expression see the locals.
-    return eval(code, {**live.frame.f_globals, **live.values()})  # noqa: S307 - what it is for
+    return eval(code, {"exit": _exit, "quit": _exit, **live.frame.f_globals, **live.values()})  # noqa: S307 - what it is for
+
+
+def _exit(*_: object) -> None:
+    """Stand for Python's own, which close stdin before they raise."""
+    raise MisuseError("an expression cannot leave the debugger: the command `quit` does")
 
 
 def _is_statement(expression: str) -> bool:

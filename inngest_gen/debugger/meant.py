@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from inngest_gen.calls.failure import Failure
+from inngest_gen.debugger.history import History
 from inngest_gen.debugger.replay import Replay
 from inngest_gen.debugger.stop import Stop
 from inngest_gen.errors import MisuseError
+
+_HASH: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def step_meant(replay: Replay, stop: Stop, step: str | None) -> tuple[str, str]:
@@ -37,6 +43,21 @@ def step_meant(replay: Replay, stop: Stop, step: str | None) -> tuple[str, str]:
     if not history.has(meant[0]) and meant[0] not in here:
         raise MisuseError(f"step {step!r} has no outcome and is not asked for here: go to where it is")
     return meant[0], known[meant[0]]
+
+
+def hash_meant(history: History, step: str) -> str:
+    """Give the hash of a step of a history by its hash or its id. Raises MisuseError where none has that id, or more than one."""
+    known = {**{one.hash: one.id for one in history.recording.steps}, **{edit.hash: edit.id for edit in history.edits}}
+    if step in known or _HASH.fullmatch(step):
+        return step
+    meant = [hash for hash, id in known.items() if id == step]
+    if len(meant) != 1:
+        raise MisuseError(
+            f"{len(meant)} steps have the id {step!r}: say which, by its hash"
+            if meant
+            else f"no step of this run has the id or the hash {step!r}"
+        )
+    return meant[0]
 
 
 def failure_meant(error: Failure | BaseException | str) -> Failure:

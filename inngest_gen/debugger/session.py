@@ -26,7 +26,7 @@ from inngest_gen.debugger.frames import LiveFrame, frame_of, stack
 from inngest_gen.debugger.history import RECORDED, Edit, History, recorded
 from inngest_gen.debugger.live import run_step
 from inngest_gen.debugger.looks import LastChange
-from inngest_gen.debugger.meant import failure_meant, step_meant
+from inngest_gen.debugger.meant import failure_meant, hash_meant, step_meant
 from inngest_gen.debugger.reloading import reloaded
 from inngest_gen.debugger.replay import Replay, UsingHook
 from inngest_gen.debugger.stop import Change, Mark, Reason, Stop, Unstable
@@ -247,9 +247,12 @@ class Session:
             raise MisuseError(f"there is no value at {list(path)} in frame {live.id}") from None
         return inside(value, tuple(path), start, count)
 
-    def result(self, hash: str) -> Any:
-        """Give the whole result of a step in this history, as JSON values; None where it has none."""
-        data = self.history.data(hash)
+    def result(self, step: str) -> Any:
+        """Give the whole result of a step in this history, as JSON values; None where it has none.
+
+        `step` is its hash or its id. Raises MisuseError where no recorded step has that id, or more than one.
+        """
+        data = self.history.data(hash_meant(self.history, step))
         return None if data is None else jsonvalue.decode(data)
 
     def evaluate(self, expression: str, frame: int | None = None) -> Evaluation:

@@ -67,7 +67,9 @@ async def test_the_intent_of_a_step_and_its_memo() -> None:
     memo = intent.memo
     assert memo is not None
     assert (memo.how, memo.text, memo.error, memo.rank, memo.failed) == ("recorded", "{'amount': 7}", None, 1, 0)
-    assert session.result(intent.hash) == {"amount": 7}
+    assert session.result(intent.hash) == session.result("load") == {"amount": 7}
+    with pytest.raises(ig.MisuseError, match="no step of this run has the id or the hash 'laod'"):
+        session.result("laod")
     assert stop.state == "yield"
 
 
@@ -241,6 +243,8 @@ async def test_an_expression_is_evaluated_in_a_frame_and_its_effects_last_until_
     assert (raised.value, raised.text) == (None, "IndexError: list index out of range")
     assert session.evaluate("seen = 1").text.startswith("MisuseError: 'seen = 1' is a statement")
     assert session.evaluate("1 +").text.startswith("SyntaxError")
+    assert session.evaluate("exit()").text.startswith("MisuseError: an expression cannot leave the debugger")
+    assert session.evaluate("__import__('sys').exit(3)").text == "SystemExit: 3"
     stop = await session.step()
     assert local(stop, "seen") == "[7, 21, \"step 'fails': ValueError: no\"]"
     assert stop.unstable == ()
