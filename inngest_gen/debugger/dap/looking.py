@@ -68,6 +68,8 @@ async def scopes(adapter: Adapter, given: args.OfFrame) -> Body:
 
 async def variables(adapter: Adapter, given: args.Variables) -> Body:
     """List what is inside a scope or a variable."""
+    if given.variables_reference == 0:  # of what has nothing inside; some clients ask for every scope
+        return {"variables": []}
     thing = adapter.numbers.thing(given.variables_reference)
     if given.filter is not None and (given.filter == "indexed") != thing.indexed:
         return {"variables": []}

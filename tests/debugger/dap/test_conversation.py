@@ -315,6 +315,13 @@ async def test_what_is_evaluated_can_be_looked_into() -> None:
         assert [one["label"] for one in completions["targets"]] == ["/reverse", "/result", "/replace", "/reload"]
 
 
+async def test_a_scope_without_anything_in_it_may_be_asked_for_what_is_in_it() -> None:
+    async with talking() as client:
+        await started(client)
+        assert await client.scope("Memo") == 0
+        assert await client.rows(0) == {}
+
+
 async def test_ids_of_frames_and_things_end_with_their_stop() -> None:
     async with talking() as client:
         await started(client)
