@@ -84,25 +84,12 @@ def _millis(ulid: str) -> int:
     return millis
 
 
-_hashes: dict[str, str] = {}
-_HASHES: Final = 16_384
-"""So many hashes are kept, of ids that are not long: every replay of a run asks for those of its steps again."""
-_LONG: Final = 200
-
-
 def step_hash(key: str) -> str:
     """Hash a step's or a defer's id: lowercase hex SHA-1 of its UTF-8. Raises ValueError if it has a lone surrogate."""
-    known = _hashes.get(key)
-    if known is not None:
-        return known
     try:
         digest: str = sha1(key.encode(), usedforsecurity=False).hexdigest()  # FIPS builds need the flag
     except UnicodeEncodeError:
         raise ValueError(f"the id {key!r} has a lone surrogate, which UTF-8 cannot write: use whole characters") from None
-    if len(key) <= _LONG:
-        if len(_hashes) >= _HASHES:
-            _hashes.clear()
-        _hashes[key] = digest
     return digest
 
 
