@@ -108,7 +108,7 @@ async def _steps(
     }
     in_order = None not in ends.values()
     if in_order:
-        results = dict(sorted(results.items(), key=lambda one: ends[one[0]]))  # type: ignore[arg-type, return-value]
+        results = dict(sorted(results.items(), key=lambda one: ends[one[0]] or 0.0))
     outcomes: dict[str, tuple[bytes | None, Failure | None]] = {}
 
     def read(value: Any, step: Step[Any] | None = None) -> Memo:

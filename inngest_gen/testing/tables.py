@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from inngest_gen.calls.lazy import PriorDefers
@@ -265,7 +266,7 @@ class MemoryTables(Tables):
             for place, entry in enumerate(entries):
                 if entry[0] == seq:
                     entries[place] = (seq, entry[1], "forgotten", *entry[3:])
-                    self._undo.append(lambda: entries.__setitem__(place, entry))  # noqa: B023 - it is the last round
+                    self._undo.append(partial(entries.__setitem__, place, entry))
                     return
 
     # Pauses.

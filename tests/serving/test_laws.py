@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
 import inngest_gen as ig
+from inngest_gen.testing.server.faults import CallFault
 from inngest_gen.testing.server.run import Call
 from inngest_gen.testing.server.server import Server
 from tests.engine.test_laws import PROGRAMS, Program, World, live
 
 MODES = {"checkpoints": True, "buffers": ig.Checkpointing(buffered_steps=3), "no checkpoints": False}
-FAULTS = ("refuse", "lose", "forget", "twice")
+FAULTS: tuple[CallFault, ...] = ("refuse", "lose", "forget", "twice")
 
 
 async def served(program: Program, mode: str, seed: int, faults: int) -> tuple[World, Any, dict[str, Any]]:
@@ -33,7 +34,7 @@ async def served(program: Program, mode: str, seed: int, faults: int) -> tuple[W
         await server.register(ig.serve(world.app))
         for _ in range(faults):
             number, kind = rnd.randrange(12), rnd.choice(FAULTS)
-            server.fault_call(kind, when=Nth(number))  # type: ignore[arg-type]
+            server.fault_call(kind, when=Nth(number))
         runs = await server.run({"name": "go", "data": {"program": program}, "id": "go 0"})
     [one] = [run for run in runs if run.function == "laws-f"]
     children = Counter((run.function, str(run.output)) for run in runs if run is not one)
