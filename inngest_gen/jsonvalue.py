@@ -27,6 +27,8 @@ _LIMIT: Final = 2**53
 _DEPTH: Final = 254  # orjson's own, so that both ways through `encode` refuse alike
 
 # What orjson would write by rules of its own is left to `_plain`.
+_WHOLE: Final = frozenset({str, int, bool})
+"""What has no number in it that orjson would write otherwise. To ask with `in` whether bytes are in bytes costs an exception, inside of Python."""
 _STRICT: Final = (
     orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 )
@@ -61,7 +63,7 @@ def encode(value: object, what: str) -> bytes:
     except TypeError:
         return _encode_slowly(value, what)
     # orjson writes NaN as null and 2.0 as 2.0: only where that may have happened is there a reason to look at each number.
-    if b".0" in data or b"null" in data:
+    if value.__class__ not in _WHOLE and (data.find(b".0") >= 0 or data.find(b"null") >= 0):
         return _encode_slowly(value, what)
     return data
 

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from functools import cache, partial
 from typing import Any, Protocol, TypeVar, cast
+from weakref import ref
 
 import anyio
 
@@ -216,7 +217,7 @@ def scope_marker() -> Callable[[], object]:
     task = current_task()
     if task is None:
         return _no_scope
-    state = _task_states.get(task)
+    state = _task_states.data.get(ref(task))  # its own `get` does the same, a call further away
     if state is not None:
         return partial(getattr, state, "cancel_scope")  # it is kept as long as the task is
 
@@ -271,9 +272,11 @@ def within_time(seconds: float, coroutine: Coroutine[Any, Any, T]) -> Generator[
                 scope.cancel_called and isinstance(getattr(value, "error", None), anyio.get_cancelled_exc_class())
             ):
                 value, error, deadline = None, TimeoutError(f"not done after {seconds} s"), math.inf
+    except BaseException:
+        coroutine.close()
+        raise
     finally:
         error = None  # break the cycle error -> traceback -> this frame -> error
-        coroutine.close()
 
 
 def being_cancelled() -> bool:

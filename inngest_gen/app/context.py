@@ -87,7 +87,7 @@ class Context(Generic[D]):
     @property
     def attempt(self) -> int:
         """The attempt's number, from 0: of the handler, and inside a step body of that step."""
-        attempt = current_attempt.get()
+        attempt = current_attempt()
         return self._execution.attempt if attempt is None else attempt.number
 
     @property
@@ -98,7 +98,7 @@ class Context(Generic[D]):
     @property
     def random(self) -> Random:
         """A random stream seeded by the run's id; inside a step body one seeded by its step."""
-        attempt = current_attempt.get()
+        attempt = current_attempt()
         if attempt is not None:
             return attempt.random
         if self._random is None:
@@ -155,7 +155,7 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         """Say whether a line of this level is written now."""
         execution = self._execution
-        if execution.replaying and not execution.shows_repeats and current_attempt.get() is None:
+        if execution.replaying and not execution.shows_repeats and current_attempt() is None:
             return False
         return super().isEnabledFor(level)
 

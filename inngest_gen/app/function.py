@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from inngest_gen.app.codes import prints_of
 from inngest_gen.app.context import Context, DeferContext
@@ -57,6 +57,7 @@ class Function:
     """A handler registered under an id. `slug` is "{app id}-{id}", its name to engines. Made by `app.function`."""
 
     kind: Literal["main", "failure", "defer"] = "main"
+    _context: ClassVar[type[Context[Any]]] = Context
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions) -> None:
         if not isinstance(id, str) or not id or _BAD_ID.search(id):
@@ -103,24 +104,13 @@ class Function:
         not looked at. `first` tells the hooks that the run begins with this request.
         """
         log = logger or self.app.logger
-        options: dict[str, Any] = {
-            "run_id": call.run_id,
-            "memos": memos,
-            "memo_of": memo_of,
-            "prior_defers": prior_defers,
-            "strict": strict,
-            "planned": planned,
-            "on_misuse": self.app.defer_errors,
-            "log": log,
-            "shows_repeats": logger is not None,
-            "enter": enter,
-        }
+        given = (call.run_id, memos, memo_of, prior_defers, strict, planned, self.app.defer_errors, log, enter, logger is not None)
         if chain is None:
-            execution = Execution(**options)
+            execution = Execution(*given)
             self._hand_on(call, execution)
             execution.start(self._called(call, execution, data, log))
             return execution
-        hooked = HookedExecution(chain, **options)
+        hooked = HookedExecution(chain, *given)
         self._hand_on(call, hooked)
         hooked.begin_with(self._beginning(call, hooked, chain, log, first=first))
         return hooked
@@ -167,9 +157,6 @@ class Function:
         step = StepTools(execution.made, self.app.slug_of)
         return self.handler(self._context(call, execution, step, data, log))
 
-    def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
-        return Context(call, execution, step, data, logger)
-
     async def receive(self, data: Mapping[str, Any]) -> Any:
         """Give `ctx.data` from the event's data: decoded by the schema, if there is one. Raises SchemaError."""
         if self.schema is None:
@@ -181,11 +168,9 @@ class DeferredFunction(Function, Generic[D]):
     """A function that other runs defer. `deferred_slug` marks it for `ctx.defer`. Made by `app.deferred`."""
 
     kind: Literal["main", "failure", "defer"] = "defer"
+    _context: ClassVar[type[Context[Any]]] = DeferContext
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions, schema: Schema | None) -> None:
         super().__init__(app, id, handler, options)
         self.schema: Schema | None = schema
         self.deferred_slug: str = self.slug
-
-    def _context(self, call: CallRequest, execution: Execution, step: StepTools, data: Any, logger: logging.Logger) -> Context[Any]:
-        return DeferContext(call, execution, step, data, logger)

@@ -27,7 +27,7 @@ class Parent:
     experiment: Any = None
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: one is made in each call
+@dataclass(slots=True)  # not frozen: one is made in each call
 class CallRequest:
     """One call of a handler; nobody changes one. `attempt` counts from 0; `error` is set for failure handlers, `parents` for deferred functions."""
 

@@ -1,11 +1,11 @@
-"""Which step attempt the running code belongs to, if any: a contextvar that the body runner sets."""
+"""Which step attempt the running code belongs to, if any: the one whose defers the buffer in the contextvar `current_sink` collects."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from random import Random
 
 from inngest_gen.ids import seed
+from inngest_gen.intents.defer import current_sink
 
 
 class Attempt:
@@ -27,4 +27,7 @@ class Attempt:
         return self._random
 
 
-current_attempt: ContextVar[Attempt | None] = ContextVar("inngest_gen_step_attempt", default=None)
+def current_attempt() -> Attempt | None:
+    """Give the attempt of the step body that is running, or None in a handler and outside a run."""
+    attempt: Attempt | None = getattr(current_sink.get(), "attempt", None)
+    return attempt

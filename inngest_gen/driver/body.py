@@ -22,7 +22,7 @@ import anyio.to_thread
 from inngest_gen.calls.failure import Failure
 from inngest_gen.calls.lazy import DeferAdd, LazyOp, PriorDefers
 from inngest_gen.codecs import encode_result
-from inngest_gen.driver.attempt import Attempt, current_attempt
+from inngest_gen.driver.attempt import Attempt
 from inngest_gen.driver.lazy import LazyBuffer, OnMisuse
 from inngest_gen.driver.threads import Threads
 from inngest_gen.driver.trampoline import within
@@ -34,6 +34,7 @@ from inngest_gen.errors import (
     InngestGenError,
     MiddlewareError,
     MisuseError,
+    NotJSON,
     RetryAfterError,
     TooLarge,
     UnsupportedOption,
@@ -57,9 +58,9 @@ def check_size(what: str, data: bytes) -> None:
         raise TooLarge(what, len(data), RESULT_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs a microsecond an attempt
 class Outcome:
-    """What one attempt of a body came to: `data`, its result as JSON, or `failure`; and the defers it made.
+    """What one attempt of a body came to; nobody changes one: `data`, its result as JSON, or `failure`; and the defers it made.
 
     `retry_in` and `retry_at` are set by RetryAfterError: seconds, or a moment in epoch seconds.
     """
@@ -89,10 +90,9 @@ async def run_body(
     If the task is cancelled, `unsent` is called with the defers that the attempt had made; `taken_back` with those that it made and aborted, which
     no engine hears of. `chain` is the middleware of the request, if any.
     """
-    buffer = LazyBuffer(prior_defers, run_id=attempt.run_id, on_misuse=on_misuse, log=log, step=attempt.step_hash, chain=chain)
+    buffer = LazyBuffer(prior_defers, attempt.run_id, on_misuse, log, attempt, chain)
     own = context.copy()
     own.run(current_sink.set, buffer)
-    own.run(current_attempt.set, attempt)
     running = _attempt(step, buffer, threads) if chain is None else _attempt_within(chain, step, attempt, buffer, threads)
     try:
         return await within(running, own)
@@ -164,7 +164,11 @@ async def _result(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.C
         buffer.log.warning(
             "%s (run %s)", message, buffer.run_id, extra={"id": forgotten.id, "run_id": buffer.run_id, "lost_at": forgotten.made_at}
         )
-    return encode_result(step.fn if step.returns_type is None else step.returns_type, value, _what(step))
+    try:
+        return encode_result(step.fn if step.returns_type is None else step.returns_type, value, "the result")
+    except NotJSON as error:
+        error.what = _what(step)  # named here, as to name it takes a while
+        raise
 
 
 def _own(error: BaseException) -> BaseException:
@@ -219,20 +223,30 @@ def retry_time(error: RetryAfterError) -> tuple[float | None, float | None]:
     return seconds(error.after), None
 
 
-async def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Any:
+def _call(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Awaitable[Any]:
+    """Call the function; gives what to await for its value."""
     fn = step.fn
-    if is_async(fn):
-        value = fn(*step.args, **step.kwargs)
+    if not is_async(fn):
+        return _call_in_thread(step, buffer, threads)
+    value = fn(*step.args, **step.kwargs)
+    if value.__class__ is CoroutineType:  # what most are
+        coroutine: Awaitable[Any] = value
+        return coroutine
+    return _awaited(value, buffer, step)
+
+
+async def _call_in_thread(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> Any:
+    call = functools.partial(_settled, step.fn, step.args, step.kwargs)
+    if isinstance(threads, Threads):
+        ok, value = await threads.run(call)
     else:
-        call = functools.partial(_settled, fn, step.args, step.kwargs)
-        if isinstance(threads, Threads):
-            ok, value = await threads.run(call)
-        else:
-            ok, value = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=threads)
-        if not ok:
-            raise value
-    if value.__class__ is CoroutineType:  # what most are; to ask for an abstract class takes longer
-        return await value
+        ok, value = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=threads)
+    if not ok:
+        raise value
+    return await _awaited(value, buffer, step)
+
+
+async def _awaited(value: Any, buffer: LazyBuffer, step: Run[Any]) -> Any:
     if isinstance(value, AsyncGenerator):
         return await _drive(value, buffer, step)
     return await value if inspect.isawaitable(value) else value

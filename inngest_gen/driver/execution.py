@@ -98,9 +98,8 @@ class Execution:
         "position", "repeats", "run_id", "shows_repeats",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # by position too: to make a call's one with so many keywords takes a microsecond longer
         self,
-        *,
         run_id: str = "",
         memos: dict[str, Any] | None = None,
         memo_of: MemoOf | None = None,
@@ -115,7 +114,7 @@ class Execution:
         self.run_id: str = run_id
         self.shows_repeats: bool = shows_repeats
         """Whether what is logged at places that the handler has passed before is written all the same."""
-        self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id=run_id, on_misuse=on_misuse, log=log)
+        self.lazy: LazyBuffer = LazyBuffer({} if prior_defers is None else prior_defers, run_id, on_misuse, log)
         self.attempt: int = 0
         """The handler's attempt, as its context shows it. A shell that counts anew after progress says so here."""
         self.ended: Ended | None = None
@@ -125,7 +124,7 @@ class Execution:
         """How many steps have been yielded."""
         self._others: int = 0
         """How many other intents have come."""
-        self._history = History({} if memos is None else memos, strict=strict, planned=planned or {}, memo_of=memo_of)
+        self._history = History({} if memos is None else memos, strict, planned or {}, memo_of)
         self._tree = Tree(self._history, self.lazy)
         self.made: list[Step[Any]] = self._tree.made
         """Steps that were made and not yet yielded; the context's step tools append to it."""
@@ -138,7 +137,8 @@ class Execution:
         """Whether results are shown to somebody on their way to the handler."""
         self._log = self.lazy.log
         self._live = False
-        self.lazy.passing = partial(_passing, weakref.ref(self))
+        if memos or planned:  # else there is nothing that it could have passed before
+            self.lazy.passing = partial(_passing, weakref.ref(self))
         self.cause: Cause | None = None
         """What brought the handler to where it is, of what was delivered since branches have gone apart."""
         self.delivered: dict[str, type[Step[Any]]] = {}
@@ -192,14 +192,12 @@ class Execution:
         """The same, of what the record tells."""
         return not self._live and self._history.passed(self.position)
 
-    async def turn(self, budget: int = _UNLIMITED) -> Turn:
+    def turn(self, budget: int = _UNLIMITED) -> Awaitable[Turn]:
         """Drive the handler until it ends or nothing more is memoized, at most `budget` intents: what is yielded, and a group's steps and groups.
 
         Must be awaited in one and the same task; after a pause any task may go on, unless the handler holds a cancel scope there.
         """
-        turn = Turn()
-        await bounce(self._turn(turn, budget), self.context, self._finalizer, self._woken)
-        return turn
+        return bounce(self._turn(Turn(), budget), self.context, self._finalizer, self._woken)
 
     def resolve(self, hash: str, memo: Memo) -> None:
         """Bring the result of a step. Results must be brought in the order of the record; those of dropped steps are ignored."""
@@ -309,12 +307,14 @@ class Execution:
         if root is not None:
             dismantle(root)
         for flow in self._flows.values():
-            flow.forget()
+            if flow is not root:
+                flow.forget()
         if isinstance(self.ended, Raised):
             self._thrown.append(self.ended.error)
-        for error in self._thrown:
-            forget_frames(error)
-        self._thrown.clear()
+        if self._thrown:
+            for error in self._thrown:
+                forget_frames(error)
+            self._thrown.clear()
         self._halted = None
         self._flows.clear()
         self._tree.clear()
@@ -335,7 +335,7 @@ class Execution:
 
     # The turn.
 
-    async def _turn(self, turn: Turn, budget: int) -> None:
+    async def _turn(self, turn: Turn, budget: int) -> Turn:
         if not self._in_scope:  # else the handler is about to leave that scope, and the mark from before counts
             if self._paused or self._mark_now is _unmarked:  # after a pause another task may go on
                 self._mark_now = scope_marker()
@@ -359,8 +359,10 @@ class Execution:
                     leaf.reported = True
                     turn.new.append(leaf.op)
             self._fresh.clear()
-        turn.dropped, self._tree.dropped = self._tree.dropped, []
+        if self._tree.dropped:
+            turn.dropped, self._tree.dropped = self._tree.dropped, []
         turn.ended = self.ended
+        return turn
 
     async def _settle_lazy(self) -> None:
         try:
@@ -589,14 +591,15 @@ class Execution:
 
     def _wait(self, step: Step[Any], hash: str, index: int, position: int, parent: FlowNode | GroupNode, slot: int, flow: FlowNode) -> None:
         history = self._history
-        at = held.where(flow.gen)
+        place = held.place_of(flow.gen)
         path = parent.path if parent is flow else join_path(parent.path, f"[{branch_key(parent, slot)}]")
+        op = Op(step, hash, index, position, path, place)
         if history.strict and hash not in history.memos and not (history.branches and "[" in path):
-            history.check_unrecorded(step, hash, position, at)
-        leaf = self.pending[hash] = Leaf(Op(step, hash, index, position, path, at), parent, slot, self.cause)
-        if isinstance(parent, FlowNode):
-            parent.waiting = leaf
-        else:
+            history.check_unrecorded(op)
+        leaf = self.pending[hash] = Leaf(op, parent, slot, self.cause)
+        if parent is flow:
+            flow.waiting = leaf
+        elif isinstance(parent, GroupNode):
             parent.children[slot] = leaf
         if hash in history.memos:
             heapq.heappush(self._deliverable, (history.rank(hash), hash))
@@ -651,8 +654,9 @@ class Execution:
         flow.started = True
         flow.number = self._begun
         self._begun += 1
-        self._flows[id(flow.gen)] = flow
-        self._finalizer.flows.add(id(flow.gen))
+        frame = id(flow.gen)
+        self._flows[frame] = flow
+        self._finalizer.flows.add(frame)
 
     def _ended(self, flow: FlowNode, error: BaseException | None, *, unfinished: bool = False) -> None:
         flow.ended = True
@@ -731,13 +735,14 @@ class Execution:
 
     def _violation(self) -> bool:
         """At the frontier: throw a MisuseError into a flow that holds a scope of its own over a yield. Says whether there was one."""
-        # Each once, the last to move first: its scopes are inside those of the others, and must be closed before them.
-        latest = [flow for flow in reversed(self._moved) if flow.waiting is not None and not flow.ended]
-        if len(latest) > 1:
-            latest = list(dict.fromkeys(latest))
-        self._moved = latest[::-1]
+        latest = self._moved
+        if len(latest) > 1:  # each once, the last to move first: its scopes are inside those of the others, and must be closed before them
+            latest = list(dict.fromkeys([flow for flow in reversed(latest) if flow.waiting is not None and not flow.ended]))
+            self._moved = latest[::-1]
+        elif latest and (latest[0].waiting is None or latest[0].ended):
+            latest.clear()
         for flow in latest:
-            kind = self._open_scope(flow)
+            kind = held.open_scope(flow.gen, self._flows) if held.may_enter(flow.gen) else None
             if kind is not None:
                 self._throw_misuse(flow, mistakes.scope_over_yield(kind, held.where(flow.gen)))
                 return True

@@ -112,10 +112,10 @@ Node = FlowNode | GroupNode | Leaf
 def dismantle(node: Node) -> None:
     """Let go of all frames below a node, without a cycle left for the garbage collector."""
     todo = [node]
-    while todo:
-        one = todo.pop()
+    for one in todo:  # it grows
         if isinstance(one, FlowNode):
-            todo += [] if one.waiting is None else [one.waiting]
+            if one.waiting is not None:
+                todo.append(one.waiting)
         elif isinstance(one, GroupNode):
             todo += [child for child in one.children if child is not None]
         one.forget()

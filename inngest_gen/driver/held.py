@@ -55,14 +55,12 @@ _HARMLESS = (*_GENERATORS, types.CoroutineType, type)
 _PLAIN = frozenset({
     str, bytes, int, float, bool, types.NoneType, dict, list, tuple, set, frozenset, types.FrameType, types.CodeType, types.ModuleType,
 })  # fmt: skip
-_WITH: dict[types.CodeType, bool] = {}
+_WITH: dict[int, tuple[types.CodeType, bool]] = {}  # by identity: to hash a code takes longer than all else that is asked of it
 _INERT: dict[type, bool] = {}
 
 
 def open_scope(generator: Any, apart: Container[int] = _NOWHERE) -> str | None:
     """Name the kind of scope that spans the yield at which `generator` is suspended, or give None. `apart` are the ids of other flows."""
-    if _frame(generator) is None or not _may_enter(generator):  # asked here too: most have nothing to look through
-        return None
     for manager in _entered(generator, apart, set()):
         kind = _kind(manager) or _hidden(manager)
         if kind is not None:
@@ -82,8 +80,14 @@ def closing(generator: Any, apart: Container[int] = _NOWHERE) -> list[tuple[str,
 
 def where(generator: Any) -> str:
     """Say where a suspended generator stands, as "file:line"."""
-    frame = _frame(generator)
-    return "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    place = place_of(generator)
+    return "?" if place is None else f"{place[0].co_filename}:{place[1]}"
+
+
+def place_of(generator: Any) -> tuple[types.CodeType, int] | None:
+    """Give the code and the line where a suspended generator stands, or None where it has no frame."""
+    frame = generator.ag_frame if generator.__class__ is types.AsyncGeneratorType else _frame(generator)
+    return None if frame is None else (frame.f_code, frame.f_lineno)
 
 
 def _is(thing: Any, classes: Any) -> bool:
@@ -107,20 +111,23 @@ def _kind(manager: Any) -> str | None:
 # What is entered.
 
 
-def _may_enter(generator: Any) -> bool:
-    """Whether the code has a `with`, or iterates over what may have one."""
-    code = generator.ag_code if isinstance(generator, types.AsyncGeneratorType) else generator.gi_code
-    known = _WITH.get(code)
+def may_enter(generator: Any) -> bool:
+    """Say whether the code has a `with`, or iterates over what may have one: most have not, and there is nothing to look through."""
+    code = generator.ag_code if generator.__class__ is types.AsyncGeneratorType else getattr(generator, "gi_code", None)
+    known = _WITH.get(id(code))
     if known is None:
+        if code is None:  # compiled by something else than CPython: nothing to see
+            return False
         if len(_WITH) > 4096:
             _WITH.clear()
-        known = _WITH[code] = any("WITH" in op.opname or "SPECIAL" in op.opname or "ITER" in op.opname for op in dis.get_instructions(code))
-    return known
+        may = any("WITH" in op.opname or "SPECIAL" in op.opname or "ITER" in op.opname for op in dis.get_instructions(code))
+        known = _WITH[id(code)] = code, may
+    return known[1]
 
 
 def _entered(generator: Any, apart: Container[int], seen: set[int]) -> Iterator[Any]:
     """Every context manager that is entered in the frame, and in the generators and exit stacks that the frame holds."""
-    if id(generator) in seen or _frame(generator) is None or not _may_enter(generator):
+    if id(generator) in seen or _frame(generator) is None or not may_enter(generator):
         return
     seen.add(id(generator))
     for referent in gc.get_referents(generator):

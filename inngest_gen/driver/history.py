@@ -11,7 +11,7 @@ from typing import Any
 
 from inngest_gen.calls.memo import Memo
 from inngest_gen.driver.divergence import ended_early, other_step
-from inngest_gen.driver.turn import Planned
+from inngest_gen.driver.turn import Op, Planned
 from inngest_gen.errors import NonDeterminismError
 from inngest_gen.intents.step import Step
 
@@ -32,7 +32,7 @@ class History:
 
     __slots__ = ("_at", "_came", "_count", "_lost", "_order", "_passed", "branches", "memo_of", "memos", "planned", "strict")
 
-    def __init__(self, memos: dict[str, Any], *, strict: bool, planned: Mapping[int, Planned], memo_of: MemoOf | None = None) -> None:
+    def __init__(self, memos: dict[str, Any], strict: bool, planned: Mapping[int, Planned], memo_of: MemoOf | None = None) -> None:
         # With `strict` what memo_of makes a Memo of must be of a subclass: positions are looked at of memos that are not asked for.
         self.memos: dict[str, Any] = memos
         self.memo_of: MemoOf = memo_of or _refuse
@@ -99,17 +99,18 @@ class History:
         recorded = next((other for other in self.memos.values() if other.position == position), None)
         raise Left(other_step(step, position, at, memo, recorded or self.planned.get(position)))
 
-    def check_unrecorded(self, step: Step[Any], hash: str, position: int, at: str) -> None:
-        """Raise Left if the record holds another step at the position of `step`, which has no result."""
+    def check_unrecorded(self, op: Op) -> None:
+        """Raise Left if the record holds another step at the position of this one, which has no result."""
+        step, position = op.step, op.position
         planned = self.planned.get(position)
-        if planned is not None and planned.path is None and (planned.hash != hash or planned.kind != step.kind):
-            raise Left(other_step(step, position, at, None, planned))
+        if planned is not None and planned.path is None and (planned.hash != op.hash or planned.kind != step.kind):
+            raise Left(other_step(step, position, op.at, None, planned))
         if self._at is None:
             # Those that were asked for by now stood at earlier positions.
             self._at = {memo.position: memo for memo in self.memos.values() if memo.position is not None}
         recorded = self._at.get(position)
         if recorded is not None:
-            raise Left(other_step(step, position, at, None, recorded))
+            raise Left(other_step(step, position, op.at, None, recorded))
 
     def check_all_asked(self, position: int) -> None:
         """Raise Left if the record holds steps at or after `position`, where the handler has ended."""

@@ -39,8 +39,8 @@ class Beginning:
 class HookedExecution(Execution):
     """An execution with the `chain` of its request. Its handler is made in the first turn, as `beginning` says."""
 
-    def __init__(self, chain: Chain, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, chain: Chain, *given: Any) -> None:
+        super().__init__(*given)
         self.chain: Chain = chain
         self._beginning: Beginning | None = None
         self._around: Around | None = None
@@ -92,7 +92,7 @@ class HookedExecution(Execution):
 
     # The request, from its beginning to its end.
 
-    async def _turn(self, turn: Turn, budget: int) -> None:
+    async def _turn(self, turn: Turn, budget: int) -> Turn:
         if self._beginning is not None:
             beginning, self._beginning = self._beginning, None
             await self._begin_within(beginning)
@@ -104,6 +104,7 @@ class HookedExecution(Execution):
             turn.ended = self.ended
         elif self.chain.tells_defers:
             await self._tell_defers()
+        return turn
 
     async def _begin_within(self, beginning: Beginning) -> None:
         """Take the call in, call the hooks up to the handler, and make it."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from inngest_gen import jsonvalue
 from inngest_gen.calls.lazy import DeferAbort, DeferAdd, DeferRejected, LazyOp, PriorDefers
 from inngest_gen.codecs import Schema
+from inngest_gen.driver.attempt import Attempt
 from inngest_gen.errors import DeferError, MisuseError
 from inngest_gen.ids import step_hash
 from inngest_gen.intents.defer import Defer, DeferHandle
@@ -46,7 +47,7 @@ class LazyBuffer:
     """The defers of one replay, or of one attempt of a step body.
 
     `prior` maps the hashed ids that the engine has to whether they can still be aborted. A deferred function is told from anything else by an
-    attribute `deferred_slug` that is a string; its `schema` is a Schema or None. `step` is the hash of the step whose body it is for, if any.
+    attribute `deferred_slug` that is a string; its `schema` is a Schema or None. `attempt` is the attempt whose body it is for, if any.
     `chain` is there where middleware changes the data of defers.
     """
 
@@ -56,13 +57,13 @@ class LazyBuffer:
         "_pending",
         "_seen",
         "_total",
+        "attempt",
         "chain",
         "log",
         "on_misuse",
         "passing",
         "prior",
         "run_id",
-        "step",
         "taken_back",
         "unsettled",
     )
@@ -70,22 +71,21 @@ class LazyBuffer:
     def __init__(
         self,
         prior: PriorDefers,
-        *,
         run_id: str,
         on_misuse: OnMisuse = "log",
         log: logging.Logger | None = None,
-        step: str | None = None,
+        attempt: Attempt | None = None,
         chain: Chain | None = None,
     ) -> None:
         self.prior: PriorDefers = prior
         self.run_id: str = run_id
-        self.step: str | None = step
+        self.attempt: Attempt | None = attempt
         self.on_misuse: OnMisuse = on_misuse
         self.log: logging.Logger = log or logging.getLogger("inngest_gen")
         self.chain: Chain | None = chain if chain is not None and chain.transforms_defers else None
         self.passing: Callable[[], bool] = _never
         """Whether the handler is at a place which it has passed before. What it makes there and `prior` does not have, it took back unsent."""
-        self._earlier = {hash for hash, state in prior.items() if state is not None} if step is None else set[str]()
+        self._earlier: set[str] = {hash for hash, state in prior.items() if state is not None} if prior and attempt is None else set()
         """What was made before this replay began, and has not been made in it yet."""
         self._pending: dict[str, LazyOp | _Unsettled] = {}
         self._seen: set[str] = set()
@@ -95,6 +95,10 @@ class LazyBuffer:
         self.taken_back: list[tuple[int, DeferAdd]] = []
         """What was aborted before it was sent, each with how many defers came before it. Only tests are told of it."""
         self._total = 0
+
+    @property
+    def _step(self) -> str | None:
+        return None if self.attempt is None else self.attempt.step_hash
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -300,12 +304,12 @@ class LazyBuffer:
                 data=data,
                 meta=meta,
                 experiment=_experiment(defer),
-                step=self.step,
+                step=self._step,
             )
         return DeferHandle(defer.id, hash, slug, active=True)
 
     def _misuse(self, defer: Defer, hash: str, slug: str | None, reason: str, cause: Exception | None = None) -> DeferHandle:
-        self._pending[hash] = DeferRejected(hash=hash, id=defer.id, function=slug, reason=reason, step=self.step)
+        self._pending[hash] = DeferRejected(hash=hash, id=defer.id, function=slug, reason=reason, step=self._step)
         error = DeferError(defer.id, reason)
         if self.on_misuse == "raise":
             raise error from cause

@@ -64,9 +64,11 @@ def bounce(coroutine: Coroutine[Any, Any, T], context: Context, finalizer: Final
             except BaseException as raised:  # noqa: BLE001 - whatever the loop throws goes to the coroutine
                 error = raised
             woken()
+    except BaseException:
+        context.run(coroutine.close)  # does nothing where it has ended
+        raise
     finally:
         error = None  # break the cycle error -> traceback -> this frame -> error
-        context.run(coroutine.close)  # does nothing where it has ended
 
 
 @types.coroutine
@@ -86,6 +88,8 @@ def within(coroutine: Coroutine[Any, Any, T], context: Context) -> Generator[Any
                 value = yield request
             except BaseException as raised:  # noqa: BLE001 - whatever the loop throws goes to the coroutine
                 error = raised
+    except BaseException:
+        coroutine.close()
+        raise
     finally:
         error = None
-        coroutine.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from inngest_gen.errors import NonDeterminismError
@@ -13,18 +14,24 @@ class Op:
     """A step at the frontier: it was yielded and has no result yet.
 
     `hash` is the record's key and `index` the repeat (0 for the first use of the id); `position` counts the steps of the run in the order of
-    their yields; `path` names the branch ("" for the handler itself, "parallel[0]/quote" in a branch); `at` is "file:line" of the yield.
+    their yields; `path` names the branch ("" for the handler itself, "parallel[0]/quote" in a branch); `place` is where the yield is: its code and
+    line.
     """
 
-    __slots__ = ("at", "hash", "index", "path", "position", "step")
+    __slots__ = ("hash", "index", "path", "place", "position", "step")
 
-    def __init__(self, step: Step[Any], hash: str, index: int, position: int, path: str, at: str | None) -> None:
+    def __init__(self, step: Step[Any], hash: str, index: int, position: int, path: str, place: tuple[CodeType, int] | None) -> None:
         self.step: Step[Any] = step
         self.hash: str = hash
         self.index: int = index
         self.position: int = position
         self.path: str = path
-        self.at: str | None = at
+        self.place: tuple[CodeType, int] | None = place
+
+    @property
+    def at(self) -> str:
+        """Where the yield is, as "file:line"; "?" where that is not known."""
+        return "?" if self.place is None else f"{self.place[0].co_filename}:{self.place[1]}"
 
     def __repr__(self) -> str:
         return f"<op {self.step!r} at position {self.position}>"
@@ -69,7 +76,6 @@ class Diverged:
 Ended = Returned | Raised | Diverged
 
 
-@dataclass(slots=True)
 class Turn:
     """The outcome of one driver turn.
 
@@ -78,8 +84,11 @@ class Turn:
     Lazy operations are taken with `Execution.drain` when a message leaves.
     """
 
-    new: list[Op] = field(default_factory=list)
-    dropped: list[Op] = field(default_factory=list)
-    ended: Ended | None = None
-    yielded: int = 0
-    paused: bool = False
+    __slots__ = ("dropped", "ended", "new", "paused", "yielded")
+
+    def __init__(self) -> None:
+        self.new: list[Op] = []
+        self.dropped: list[Op] = []
+        self.ended: Ended | None = None
+        self.yielded: int = 0
+        self.paused: bool = False

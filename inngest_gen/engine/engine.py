@@ -711,7 +711,7 @@ class Engine:
     def _check_open(self) -> None:
         if self._state == "new":
             raise EngineError("the engine has not been entered: `async with ig.Engine(...) as engine`")
-        if self._state == "stopping" and current_attempt.get() is not None:
+        if self._state == "stopping" and current_attempt() is not None:
             return  # a step body that may finish: what it sends is kept
         if self._state != "open":
             raise EngineError(_STOPPED)

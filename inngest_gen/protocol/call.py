@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,7 @@ import orjson
 from inngest_gen.calls.lazy import PriorDefers
 from inngest_gen.calls.memo import Memo
 from inngest_gen.errors import ConfigError, InngestGenError, StepError
-from inngest_gen.event import Event
+from inngest_gen.event import Event, read_event
 from inngest_gen.intents.step import Invoke, Step, WaitForSignal
 
 __all__ = ["BadCall", "WireCall", "api_events", "api_steps", "memo_of", "parse_call", "slug_of", "with_api_state"]
@@ -24,6 +25,8 @@ _EVENTS: Final = "the API's answer for the run's events"
 _STEPS: Final = "the API's answer for the run's steps"
 _FINISHED: Final = "inngest/function.finished"
 _CAUSES: Final = 8
+_FIELDS: Final = ("run_id", "attempt", "max_attempts", "fn_id", "qi_id", "disable_immediate_execution")
+_sent: Final = itemgetter(*_FIELDS)
 _DISCRIMINATED: Final = 2
 """How many keys a result has that carries the optional `type` beside its value (C52)."""
 
@@ -41,7 +44,7 @@ class BadCall(InngestGenError):
         return self.message
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: with so many fields that costs a microsecond
+@dataclass(slots=True, kw_only=True)  # not frozen: with so many fields that costs microseconds
 class WireCall:
     """A call request, read; nobody changes one.
 
@@ -93,43 +96,42 @@ def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, s
 
     Raises BadCall: 400 for a body that is no call, 500 for one without a function or from a protocol that is no more (C05, C10).
     """
-    function = slug_of(query)
     call = _object(_json(body, "the request's body"), "the request's body")
     ctx = _object(call.get("ctx"), "ctx")
-    version = _whole(call, "version", -1)
+    version = call.get("version")
+    if version.__class__ is not int:
+        version = _whole(call, "version", -1)
     if version == 0:
         raise BadCall(500, "version_unsupported", "the request is of version 0 of the protocol, which is no more: update the server")
-    stack, trigger = _stack(ctx)
-    recorded, defers = _object_or_none(call.get("steps"), "steps"), _object_or_none(call.get("defers"), "defers")
-    steps, inputs = _recorded(recorded, stack) if recorded else ({}, {})
-    event, events = _events(call)
     target = query.get("stepId") or headers.get("x-inngest-step-id")
+    stack, trigger = _stack(ctx)
     # As the server sends them; what is otherwise is looked at closely.
-    get = ctx.get
-    run_id, attempt, most = get("run_id"), get("attempt"), get("max_attempts")
-    fn_id, qi_id, plan_only = get("fn_id"), get("qi_id"), get("disable_immediate_execution")
-    return WireCall(
-        function=function,
-        target=None if not target or target == "step" else target,
-        run_id=run_id if run_id.__class__ is str and run_id else _text(ctx, "run_id") or _missing("ctx.run_id"),
-        attempt=attempt if attempt.__class__ is int and attempt >= 0 else _attempt(ctx),
-        max_attempts=most if most.__class__ is int else _whole(ctx, "max_attempts", None),
-        event=event,
-        events=events,
-        steps=steps,
-        inputs=inputs,
-        defers=_defers(defers) if defers else {},
-        stack=stack,
-        trigger=trigger,
-        disable_immediate_execution=plan_only if plan_only.__class__ is bool else _flag(ctx, "disable_immediate_execution"),
-        use_api=_flag(ctx, "use_api") or _flag(call, "use_api"),
-        fn_id=(fn_id if fn_id.__class__ is str else _text(ctx, "fn_id")) or None,
-        qi_id=qi_id if qi_id.__class__ is str else _text(ctx, "qi_id"),
-        request_id=headers.get("x-request-id") or _text(ctx, "request_id") or None,
-        generation_id=_generation(headers, ctx),
-        job_id=headers.get("x-inngest-job-id") or _text(ctx, "job_id") or None,
-        version=version,
-    )
+    try:
+        run_id, attempt, most, fn_id, qi_id, plan_only = _sent(ctx)
+    except KeyError:
+        run_id, attempt, most, fn_id, qi_id, plan_only = map(ctx.get, _FIELDS)
+    wire = WireCall.__new__(WireCall)  # with so many keywords it takes a microsecond less to set the fields here
+    wire.function = slug_of(query)
+    wire.target = None if not target or target == "step" else target
+    wire.run_id = run_id if run_id.__class__ is str and run_id else _text(ctx, "run_id") or _missing("ctx.run_id")
+    wire.attempt = attempt if attempt.__class__ is int and attempt >= 0 else _attempt(ctx)
+    wire.max_attempts = most if most.__class__ is int else _whole(ctx, "max_attempts", None)
+    wire.event, wire.events = _events(call)
+    wire.steps, wire.inputs = _recorded(_object_or_none(call.get("steps"), "steps"), stack)
+    wire.defers = _defers(_object(call["defers"], "defers")) if call.get("defers") is not None else {}
+    wire.stack = stack
+    wire.trigger = trigger
+    wire.disable_immediate_execution = plan_only if plan_only.__class__ is bool else _flag(ctx, "disable_immediate_execution")
+    use_api = ctx.get("use_api") or call.get("use_api") or False
+    wire.use_api = use_api if use_api.__class__ is bool else _flag({"use_api": use_api}, "use_api")
+    wire.fn_id = (fn_id if fn_id.__class__ is str else _text(ctx, "fn_id")) or None
+    wire.qi_id = qi_id if qi_id.__class__ is str else _text(ctx, "qi_id")
+    wire.request_id = headers.get("x-request-id") or ("request_id" in ctx and _text(ctx, "request_id")) or None
+    generation = headers.get("x-inngest-generation-id")
+    wire.generation_id = (None if generation is None else _number(generation)) or _whole(ctx, "generation_id", None)
+    wire.job_id = headers.get("x-inngest-job-id") or ("job_id" in ctx and _text(ctx, "job_id")) or None
+    wire.version = version
+    return wire
 
 
 def with_api_state(call: WireCall, batch: bytes, actions: bytes) -> WireCall:
@@ -213,6 +215,8 @@ def _as_text(value: Any) -> str:
 
 def _recorded(steps: dict[str, Any], stack: list[str]) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Put the record in the order of the stack; what is not on it is a replaced input, or a result that follows as it stands (C08, C12)."""
+    if not steps:
+        return {}, {}
     try:
         ordered = {hash: steps[hash] for hash in stack}
     except KeyError:
@@ -298,11 +302,13 @@ def _flag(values: dict[str, Any], name: str) -> bool:
 
 def _stack(ctx: dict[str, Any]) -> tuple[list[str], str | None]:
     """Read the stack, and the step on it whose end led to this call: `current` is its place, from 1, or 0 (server: executor.go, stackIndex)."""
-    outer = _object_or_none(ctx.get("stack"), "ctx.stack")
-    stack = outer.get("stack")
-    if stack is None:  # Go's nil slice
+    outer = ctx.get("stack")
+    if outer is None:
         return [], None
-    if stack.__class__ is not list or (stack and not set(map(type, stack)) <= {str}):
+    stack = _object(outer, "ctx.stack").get("stack")
+    if not stack and (stack is None or stack.__class__ is list):  # null is Go's nil slice
+        return [], None
+    if stack.__class__ is not list or not set(map(type, stack)) <= {str}:
         raise _wrong("ctx.stack.stack", "an array of strings", stack)
     hashes: list[str] = stack
     current = _whole(outer, "current", 0)
@@ -318,12 +324,8 @@ def _entries(known: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None
         yield hash, None if one is None else _object(one, "a defer")
 
 
-def _generation(headers: Mapping[str, str], ctx: dict[str, Any]) -> int | None:
-    given = headers.get("x-inngest-generation-id", "")
-    if given.isascii() and given.isdigit() and len(given) < 20:
-        return int(given)
-    number: int | None = _whole(ctx, "generation_id", None)
-    return number
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _events(call: dict[str, Any]) -> tuple[Event, tuple[Event, ...]]:
@@ -332,23 +334,26 @@ def _events(call: dict[str, Any]) -> tuple[Event, tuple[Event, ...]]:
         many = []
     if many.__class__ is not list:
         raise _wrong("events", "an array", many)
-    if len(many) == 1 and first == many[0]:  # as ever, but for a batch
-        event = _event(first, "event")
+    if not many:  # too large a body comes without them: `with_api_state` fills them in
+        event = _missing("event") if first is None else _event(first, "event")
+        return event, (event,)
+    if first is not None:  # the same as the first of all
+        _object(first, "event")
+    if len(many) == 1:  # as ever, but for a batch
+        event = _event(many[0], "events[0]")
         return event, (event,)
     events = tuple([_event(one, f"events[{place}]") for place, one in enumerate(many)])
-    if first is None:
-        return (events[0] if events else _missing("event")), events
-    # Too large a body comes without `events`, which `with_api_state` fills in.
-    event = events[0] if events and first == many[0] else _event(first, "event")
-    return event, events or (event,)
+    return events[0], events
 
 
 def _event(value: Any, what: str) -> Event:
     event = _object(value, what)
-    name, ts, id = event.get("name"), event.get("ts"), event.get("id")
+    name, data, id, ts, meta = event.get("name"), event.get("data"), event.get("id"), event.get("ts"), event.get("meta")
+    if name.__class__ is str and name and data.__class__ is dict and id.__class__ is str and ts.__class__ is int and meta is None:
+        return read_event(name, data, id or None, ts, None)
     if ts.__class__ is float and ts.is_integer():
         ts = int(ts)
     try:
-        return Event(name, event.get("data"), id=id or None, ts=ts, meta=event.get("meta"))  # type: ignore[arg-type]
+        return Event(name, data, id=id or None, ts=ts, meta=meta)  # type: ignore[arg-type]
     except ConfigError as error:
         raise BadCall(400, "body_invalid", f"{what} is no event: {error!s:.200}") from None

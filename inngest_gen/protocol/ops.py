@@ -91,8 +91,8 @@ def step_run(
     `inputs` are the arguments that the server sent in place of the step's own (C53). The step's own are not sent: they may be anything but JSON, and
     secrets among it.
     """
-    op = _op("StepRun", step, hash, index, *_body(step, inputs), race=race)
-    op["data"] = orjson.Fragment(data)
+    name, opts = _body(step, inputs)
+    op = _op("StepRun", step, hash, index, name, opts, orjson.Fragment(data), race=race)
     op["timing"] = {"a": started_ns, "b": took_ns}
     return op
 
@@ -200,21 +200,30 @@ def match_expression(path: str) -> str:
 # The parts of an op.
 
 
-def _op(op: str, step: Step[Any], hash: str, index: int, name: str | None, opts: dict[str, Any], *, race: bool) -> WireOp:
+def _op(
+    op: str,
+    step: Step[Any],
+    hash: str,
+    index: int,
+    name: str | None,
+    opts: dict[str, Any],
+    data: orjson.Fragment | None = None,
+    *,
+    race: bool,
+) -> WireOp:
     if race:
         opts["parallelMode"] = "race"
-    wire: WireOp = {"id": hash, "op": op}
-    if name is not None:
-        wire["name"] = name
-    wire["displayName"] = _shown(step.name)
-    wire["opts"] = opts
-    wire["userland"] = {"id": step.id, "index": index} if index else {"id": step.id}
-    wire["data"] = None
+    userland = {"id": step.id, "index": index} if index else {"id": step.id}
+    wire: WireOp = {"id": hash, "op": op, "name": name, "displayName": _shown(step.name), "opts": opts, "userland": userland, "data": data}
+    if name is None:
+        del wire["name"]
     return wire
 
 
 def _body(step: Step[Any], inputs: Sequence[Any] | None) -> tuple[str, dict[str, Any]]:
     """Give the name and the opts of a step that has a body (C32)."""
+    if step.__class__ is Run and inputs is None:  # as most have
+        return step.id, {}
     match step:
         case SendEvent():
             name, opts = "sendEvent", {"type": "step.sendEvent"}

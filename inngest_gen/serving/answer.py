@@ -43,17 +43,7 @@ async def answer_call(
     except Exception as error:  # noqa: BLE001 - the user's schema, or a handler that cannot be called so
         return error_reply(Failure.of(error, no_retry=True), no_retry=True)
     propagated = call.sessions if function.app.settings.session_propagation else None
-    return await Call(
-        function,
-        wire,
-        execution,
-        api=api,
-        clock=clock,
-        checkpointing=_checkpointing(function, wire),
-        sessions=propagated,
-        chain=chain,
-        threads=threads,
-    ).answer()
+    return await Call(function, wire, execution, api, clock, _checkpointing(function, wire), propagated, chain, threads).answer()
 
 
 def _checkpointing(function: Function, wire: WireCall) -> Checkpointing | None:

@@ -6,14 +6,24 @@ Promises: it stands alone (then it answers on its path only) and fits into any r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from inngest_gen.app.app import App
 from inngest_gen.durations import seconds
 from inngest_gen.loops import within_time
 from inngest_gen.protocol.reply import Reply, problem_reply
 from inngest_gen.serving.endpoint import Endpoint
-from inngest_gen.serving.request import BodyRefused, Intake, Request
+from inngest_gen.serving.request import BodyRefused, Intake, Request, check_length
+
+_NAMES: Final = {
+    name.encode(): name
+    for name in (
+        "host", "user-agent", "content-length", "content-type", "accept-encoding", "traceparent", "x-inngest-generation-id", "x-inngest-job-id",
+        "x-inngest-req-version", "x-inngest-server-kind", "x-inngest-signature", "x-inngest-step-id", "x-request-id", "x-run-id",
+    )
+}  # fmt: skip
+"""The names that a server's requests have, so that they are decoded once."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,18 +41,9 @@ class Served:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as ASGI has it (version 3)."""
-        match scope["type"]:
-            case "http":
-                await self._http(scope, receive, send)
-            case "lifespan":
-                await self._lifespan(receive, send)
-            case "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1000})
-            case other:
-                raise NotImplementedError(f"this application speaks HTTP, not {other!r}")
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
         headers = _headers(scope)
         if not self._is_mine(scope):
             await _send(send, problem_reply(404, "not_found", f"nothing is served here: the app's path is {self.endpoint.path}"))
@@ -57,28 +58,48 @@ class Served:
             return
         if body is None:
             return
-        request = Request(method=scope["method"], url=_url(scope, headers), headers=headers, body=body, framework=_framework(scope))
+        request = Request(scope["method"], _url(scope, headers), headers, body, _framework(scope))
         await _send(send, await self.endpoint.handle(request))
 
     async def _take_in(self, headers: dict[str, str], receive: Receive) -> bytes | None:
         """Give the request's body, or None where the client has gone away. Raises BodyRefused."""
-        intake = Intake(headers, self._most_bytes)
+        limit = self._most_bytes
+        if len(headers.get("content-length", "")) > 6:  # a megabyte; what is smaller is looked at when it is there
+            check_length(headers, limit)
+        intake: Intake | None = None
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            intake.add(message.get("body", b""))
-            if not message.get("more_body", False):
+            piece: bytes = message.get("body", b"")
+            more = message.get("more_body", False)
+            if intake is None:
+                if not more and "content-encoding" not in headers and piece.__class__ is bytes and len(piece) <= limit:
+                    return piece  # as a rule
+                intake = Intake(headers, limit)
+            intake.add(piece)
+            if not more:
                 return intake.whole()
 
     def _is_mine(self, scope: Scope) -> bool:
         """Say whether the request is for this app: on its path, or wherever a router has sent it here."""
-        if scope.get("endpoint") is self or "app_root_path" in scope:
+        path = scope["path"]
+        if path == self.endpoint.path or scope.get("endpoint") is self or "app_root_path" in scope:
             return True
-        path, root = scope["path"], scope.get("root_path", "")
+        root = scope.get("root_path", "")
         rest = path.removeprefix(root) if root else path
         wanted = self.endpoint.path.rstrip("/")
         return rest.rstrip("/") == wanted or path.rstrip("/") == wanted or (root.rstrip("/") == wanted and not rest.strip("/"))
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1000})
+            case other:
+                raise NotImplementedError(f"this application speaks HTTP, not {other!r}")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -106,7 +127,8 @@ def serve(app: App, *, path: str = "/api/inngest", origin: str | None = None) ->
 def _headers(scope: Scope) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
+        name = _NAMES.get(raw_name) or raw_name.decode("latin-1").lower()
+        value = raw.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
@@ -128,8 +150,14 @@ def _framework(scope: Scope) -> str:
     return "aws-lambda" if "aws.event" in scope else "asgi"  # as Mangum puts it
 
 
+@lru_cache(maxsize=256)
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    """Encode a header: most are the same in every reply."""
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
 async def _send(send: Send, reply: Reply) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
-    headers.append((b"content-length", str(len(reply.body)).encode()))
+    headers = list(map(_encoded, reply.headers, reply.headers.values()))
+    headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -9,9 +9,9 @@ the handler at once, and what had not been sent is logged.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any
 
 import anyio
 import orjson
@@ -46,15 +46,6 @@ _GRACE_S = 10.0
 """How long closing what `ctx.using` entered may take."""
 
 
-class _About(TypedDict):
-    """What is told of a step that ran here."""
-
-    started_ns: int
-    took_ns: int
-    inputs: list[Any] | None
-    race: bool
-
-
 class Call:
     """One call. `wire` is the request; `checkpointing` is None where this call may not checkpoint (F01); `sessions` are those to hand on, if any.
 
@@ -62,7 +53,7 @@ class Call:
     """
 
     __slots__ = (
-        "_api", "_app", "_chain", "_checkpointing", "_clock", "_execution", "_function", "_log", "_sessions", "_stale", "_started", "_telling",
+        "_api", "_chain", "_checkpointing", "_clock", "_execution", "_function", "_log", "_sessions", "_started", "_telling",
         "_threads", "_unsent", "_wire",
     )  # fmt: skip
 
@@ -71,7 +62,6 @@ class Call:
         function: Function,
         wire: WireCall,
         execution: Execution,
-        *,
         api: Api,
         clock: Clock,
         checkpointing: Checkpointing | None,
@@ -80,7 +70,6 @@ class Call:
         threads: Callable[[], anyio.CapacityLimiter],
     ) -> None:
         self._function = function
-        self._app = function.app
         self._wire = wire
         self._execution = execution
         self._api = api
@@ -95,25 +84,13 @@ class Call:
         self._unsent = Unsent()
         self._telling: anyio.Lock | None = None
         """Where checkpoints may be sent at any time: one at a time, then."""
-        self._stale = False
 
-    async def answer(self) -> Reply:
+    def answer(self) -> Awaitable[Reply]:
         """Drive the handler as far as this call may; gives the reply."""
-        reply: Reply | None = None
         interval = None if self._checkpointing is None else self._checkpointing.max_interval_s
-        try:
-            reply = await (self._drive() if interval is None else self._drive_telling(interval))
-        except Stale:
-            self._stale = True
-        finally:
-            self._execution.drop()
-        if self._stale:
-            self._unsent.log_dropped(self._wire.run_id, self._log, "the server has no use for this call any more")
-            return ops_reply([ops.nothing(self._wire.run_id)])
-        assert reply is not None  # the scope in _drive_telling is cancelled for staleness only
-        return reply
+        return self._answer() if interval is None else self._answer_telling(interval)
 
-    async def _drive_telling(self, interval_s: float) -> Reply | None:
+    async def _answer_telling(self, interval_s: float) -> Reply:
         """Drive, and send checkpoints at intervals too. One that finds this call stale ends all of it, a running body too."""
         reply: Reply | None = None
         self._telling = anyio.Lock()
@@ -124,35 +101,45 @@ class Call:
                 try:
                     await self._tell()
                 except Stale:
-                    self._stale = True
                     tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(tell_regularly)
-            try:
-                reply = await self._drive()
-            except Stale:  # as a value: a task group would wrap it
-                self._stale = True
+            reply = await self._answer()
             tasks.cancel_scope.cancel()
-        return reply
+        return self._stale() if reply is None else reply  # the scope is cancelled for staleness only
 
-    async def _drive(self) -> Reply:
+    async def _answer(self) -> Reply:
         """Drive, and close what the handler holds: here, inside the scopes in which it was opened."""
+        execution = self._execution
         try:
             return await self._driven()
+        except Stale:
+            return self._stale()
         except anyio.get_cancelled_exc_class() as cancelled:
-            error = await self._execution.struck(cancelled, _GRACE_S)
-            return await self._end(Raised(error, final=is_final(error)))
+            error = await execution.struck(cancelled, _GRACE_S)
+            try:
+                return await self._end(Raised(error, final=is_final(error)))
+            except Stale:
+                return self._stale()
         finally:
-            if self._execution.must_close:
-                await self._execution.let_go(_GRACE_S)
+            if execution.must_close:
+                await execution.let_go(_GRACE_S)
+            execution.drop()
+
+    def _stale(self) -> Reply:
+        """Answer a call for which the server has no use any more (F13)."""
+        self._unsent.log_dropped(self._wire.run_id, self._log, "the server has no use for this call any more")
+        return ops_reply([ops.nothing(self._wire.run_id)])
 
     async def _driven(self) -> Reply:
         execution = self._execution
         wire = self._wire
         while True:
             turn = await execution.turn()
-            self._keep(execution.drain())
+            lazy = execution.lazy.drain()
+            if lazy:
+                self._keep(lazy)
             target = wire.target
             passed = None if target is None or target in execution.pending else self._passed(target)
             if passed is not None:
@@ -164,23 +151,27 @@ class Call:
                 return await self._end(turn.ended)
             leaves = list(execution.pending.values())
             if target is not None:
-                leaf = execution.pending.get(target)
-                if leaf is None:
-                    return step_not_found_reply(target, [(one.op.hash, one.op.step.id, one.op.step.name) for one in leaves])
-                leaves = [leaf]
+                wanted = execution.pending.get(target)
+                if wanted is None:
+                    return _step_not_found(target, leaves)
+                leaves = [wanted]
             else:
-                due = (
-                    leaves if is_due(wire, execution, execution.cause) else [leaf for leaf in leaves if is_due(wire, execution, leaf.cause)]
-                )
+                due = self._due(leaves) if execution.apart else leaves
                 if not due:
                     return ops_reply([ops.nothing(wire.run_id)])
                 if len(leaves) > 1 or wire.disable_immediate_execution or not may_run(wire, execution, leaves[0]):
                     return await self._plan(due)
-            if not runs_here(leaves[0].op.step) or self._out_of_time():
+            [leaf] = leaves
+            if not runs_here(leaf.op.step) or (self._checkpointing is not None and self._out_of_time(self._checkpointing)):
                 return await self._plan(leaves)
-            reply = await self._step(leaves[0])
+            reply = await self._step(leaf)
             if reply is not None:
                 return reply
+
+    def _due(self, leaves: list[Leaf]) -> list[Leaf]:
+        """Give the leaves that are for this call to begin or to tell."""
+        wire, execution = self._wire, self._execution
+        return leaves if is_due(wire, execution, execution.cause) else [leaf for leaf in leaves if is_due(wire, execution, leaf.cause)]
 
     def _passed(self, target: str) -> Reply | None:
         """Answer a call for a step that the run has passed by; None where it has not."""
@@ -190,9 +181,9 @@ class Call:
             return ops_reply([ops.nothing(self._wire.run_id)])
         return None
 
-    def _out_of_time(self) -> bool:
+    def _out_of_time(self, checkpointing: Checkpointing) -> bool:
         """Say whether the next step goes back to the server (K06)."""
-        return self._checkpointing is not None and self._clock.now() - self._started >= self._checkpointing.max_runtime_s
+        return self._clock.now() - self._started >= checkpointing.max_runtime_s
 
     # What a turn leads to.
 
@@ -215,21 +206,22 @@ class Call:
         wire = self._wire
         began = self._clock.now()
         outcome = await self._run(op)
-        about = _About(
-            started_ns=int(began * 1e9),
-            took_ns=max(0, int((self._clock.now() - began) * 1e9)),
-            inputs=wire.inputs.get(op.hash),
-            race=self._execution.apart,
-        )
+        took_ns = int((self._clock.now() - began) * 1e9)
+        started_ns, inputs, race = int(began * 1e9), wire.inputs.get(op.hash), self._execution.apart
         if outcome.lazy and not await self._separated(outcome.lazy):
             self._log.info(
                 "run %s: step %r runs again, so that what it takes back is not sent with what it takes back", wire.run_id, op.step.id
             )
             return self._reply()
         if outcome.failure is not None:
-            return await self._step_failed(op, outcome, outcome.failure, about)
-        self._unsent.steps.append(ops.step_run(op.step, op.hash, op.index, outcome.data, **about))
-        self._keep(outcome.lazy)
+            final = outcome.failure.no_retry or wire.final
+            failed = ops.step_error(
+                op.step, op.hash, op.index, outcome.failure, final=final, started_ns=started_ns, took_ns=took_ns, inputs=inputs, race=race
+            )
+            return await self._step_failed(failed, outcome, final=final)
+        self._unsent.steps.append(ops.step_run(op.step, op.hash, op.index, outcome.data, started_ns, took_ns, inputs, race=race))
+        if outcome.lazy:
+            self._keep(outcome.lazy)
         checkpointing = self._checkpointing
         if checkpointing is None or wire.attempt > 0:  # answered at once, the server counts attempts anew (F18)
             return self._reply()
@@ -238,14 +230,12 @@ class Call:
         self._execution.resolve(op.hash, Memo(orjson.loads(outcome.data)))
         return None
 
-    async def _step_failed(self, op: Op, outcome: Outcome, failure: Failure, about: _About) -> Reply:
+    async def _step_failed(self, failed: ops.WireOp, outcome: Outcome, *, final: bool) -> Reply:
         told = not self._unsent.steps or await self._tell()
         self._keep(outcome.lazy)
         if not told:  # the failure is left out, and found again by the next call (F09)
             return self._reply()
-        final = failure.no_retry or self._wire.final
-        error = ops.step_error(op.step, op.hash, op.index, failure, final=final, **about)
-        return self._reply([error], no_retry=final, retry_after=None if final else _when(outcome.retry_in, outcome.retry_at))
+        return self._reply([failed], no_retry=final, retry_after=None if final else _when(outcome.retry_in, outcome.retry_at))
 
     async def _end(self, ended: Ended) -> Reply:
         match ended:
@@ -283,7 +273,7 @@ class Call:
 
     # Steps that run here.
 
-    async def _run(self, op: Op) -> Outcome:
+    def _run(self, op: Op) -> Coroutine[Any, Any, Outcome]:
         step = op.step
         inputs = self._wire.inputs.get(op.hash)
         match step:
@@ -298,12 +288,12 @@ class Call:
             case _:
                 raise AssertionError(f"{step!r} has no body")
         wire = self._wire
-        return await run_body(
+        return run_body(
             body,
             Attempt(wire.run_id, op.hash, wire.attempt),
             context=self._execution.context,
             prior_defers=self._execution.lazy.prior,
-            on_misuse=self._app.defer_errors,
+            on_misuse=self._function.app.defer_errors,
             log=self._log,
             threads=None if is_async(body.fn) else self._threads(),
             unsent=self._log_unsent,
@@ -392,9 +382,13 @@ class Call:
         self._unsent.log_dropped(self._wire.run_id, self._log, "the call was cut short before it was sent", lazy)
 
 
+def _step_not_found(target: str, leaves: Sequence[Leaf]) -> Reply:
+    return step_not_found_reply(target, [(leaf.op.hash, leaf.op.step.id, leaf.op.step.name) for leaf in leaves])
+
+
 def runs_here(step: Step[Any]) -> bool:
     """Say whether a step runs in the app; the others are the server's to carry out."""
-    return isinstance(step, (Run, SendEvent, SendSignal))
+    return step.__class__ is Run or isinstance(step, (Run, SendEvent, SendSignal))
 
 
 def _when(after_s: float | None, at: float | None) -> float | datetime | None:

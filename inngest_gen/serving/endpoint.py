@@ -6,7 +6,7 @@ allows is told, for a request that the key's holder did not sign; replies to sig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -44,6 +44,7 @@ class Endpoint:
         ):
             raise ConfigError(f"an origin is such as 'https://shop.example.com', not {origin!r}")
         self.app: App = app
+        self._prefix = f"{app.id}-"
         self.path: str = path
         self.origin: str | None = origin
         self.api: Api = api or app.api
@@ -73,7 +74,10 @@ class Endpoint:
                     self.app.logger.warning("a call of app %r was refused: %s", self.app.id, refused)
         trusted = settings.mode == "dev" or authenticated is True
         try:
-            reply = await self._dispatch(request, authenticated, trusted=trusted)
+            if trusted and request.method == "POST":
+                reply = await self._called(request)
+            else:
+                reply = await self._dispatch(request, authenticated)
         except BadCall as bad:
             reply = problem_reply(bad.status, bad.code, bad.message)
         except Exception as error:
@@ -82,30 +86,31 @@ class Endpoint:
             reply = problem_reply(500, "internal_server_error", told)
         return self._finished(request, reply, key, trusted=trusted)
 
-    async def _dispatch(self, request: Request, authenticated: bool | None, *, trusted: bool) -> Reply:
+    async def _dispatch(self, request: Request, authenticated: bool | None) -> Reply:
         match request.method:
             case "GET":
                 return introspect(self.app, request, authenticated=authenticated)
             case "PUT":
                 return await register(self.app, request, self.api, origin=self.origin, authenticated=authenticated)
-            case "POST" if trusted:
-                return await self._post(request)
             case "POST":
                 return problem_reply(401, "sig_verification_failed", "Unauthorized")
             case _:
                 return problem_reply(405, "method_not_allowed", "Method not allowed", headers={"allow": "GET, POST, PUT"})
 
-    async def _post(self, request: Request) -> Reply:
+    def _called(self, request: Request) -> Awaitable[Reply]:
         query = request.query
-        probe = query.get("probe")
-        if probe is not None:
-            if probe == "trust":
-                return Reply(status=200, headers={}, body=b"")
-            return problem_reply(400, "unknown_probe", f'Unknown probe "{probe[:100]}"')
+        if "probe" in query:
+            return self._probed(query["probe"])
         function = self._function(slug_of(query))
         chain = function.chain()
-        if chain is None:
-            return await self._call(request, function, query, None)
+        return self._call(request, function, query) if chain is None else self._call_within(chain, request, function, query)
+
+    async def _probed(self, probe: str) -> Reply:
+        if probe == "trust":
+            return Reply(status=200, headers={}, body=b"")
+        return problem_reply(400, "unknown_probe", f'Unknown probe "{probe[:100]}"')
+
+    async def _call_within(self, chain: Chain, request: Request, function: Function, query: Mapping[str, str]) -> Reply:
         info = RequestInfo(method=request.method, url=request.url, headers=request.headers, body=request.body, slug=function.slug)
 
         async def answer() -> ReplyInfo:
@@ -115,9 +120,9 @@ class Endpoint:
         replied = await chain.request(info, answer)
         return Reply(status=replied.status, headers=dict(replied.headers), body=replied.body)
 
-    async def _call(self, request: Request, function: Function, query: Mapping[str, str], chain: Chain | None) -> Reply:
+    def _call(self, request: Request, function: Function, query: Mapping[str, str], chain: Chain | None = None) -> Awaitable[Reply]:
         wire = parse_call(request.body, query=query, headers=request.headers)
-        return await answer_call(function, wire, api=self.api, clock=self.clock, chain=chain, threads=self._limiter)
+        return answer_call(function, wire, api=self.api, clock=self.clock, chain=chain, threads=self._limiter)
 
     def _limiter(self) -> anyio.CapacityLimiter:
         """Give what limits the sync bodies in this loop: a limit of their own, so that slow ones do not hold up the rest of a web application."""
@@ -128,8 +133,8 @@ class Endpoint:
         return limiter
 
     def _function(self, slug: str) -> Function:
-        prefix = f"{self.app.id}-"
-        function = self.app.functions.get(slug.removeprefix(prefix)) if slug.startswith(prefix) else None
+        prefix = self._prefix
+        function = self.app.functions.get(slug[len(prefix) :]) if slug.startswith(prefix) else None
         if function is None:
             raise BadCall(500, "function_not_found", f'Function "{slug}" was not found in this app; is the app synced correctly?')
         return function
@@ -139,7 +144,8 @@ class Endpoint:
         headers = sdk_headers(self.app.settings, request.headers, framework=request.framework)
         headers.update(reply.headers)
         if not trusted:
-            return Reply(status=reply.status, headers=unauthenticated(headers), body=reply.body)
-        if key is not None:
+            headers = unauthenticated(headers)
+        elif key is not None:
             headers["x-inngest-signature"] = sign(reply.body, key, self.clock.now())
-        return Reply(status=reply.status, headers=headers, body=reply.body)
+        reply.headers = headers
+        return reply

@@ -6,12 +6,13 @@ the error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from inngest_gen.app.function import Function
 from inngest_gen.calls.failure import Failure
-from inngest_gen.calls.request import CallRequest, Parent
+from inngest_gen.calls.request import CallRequest, Parent, without_own_keys
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
 from inngest_gen.protocol.call import BadCall
@@ -21,25 +22,21 @@ _OWN: Final = "_inngest"
 _EXPERIMENT: Final = "_inngestExperiment"
 
 
-def given(function: Function, events: Sequence[Event], *, run_id: str, attempt: int = 0, max_attempts: int | None = None) -> CallRequest:
+def given(function: Function, events: tuple[Event, ...], *, run_id: str, attempt: int = 0, max_attempts: int | None = None) -> CallRequest:
     """Make what a function's handler is called with; `max_attempts` None: as the function says. Raises BadCall for a deferred run of no parent."""
-    return CallRequest(
-        run_id=run_id,
-        events=tuple([_cleaned(event) for event in events]),
-        attempt=attempt,
-        max_attempts=function.options.retries + 1 if max_attempts is None else max_attempts,
-        sessions=run_sessions(events),
-        error=_error(events[0]) if function.kind == "failure" else None,
-        parents=tuple([_parent(event, function) for event in events]) if function.kind == "defer" else (),
-    )
+    if max_attempts is None:
+        max_attempts = function.options.retries + 1
+    error = _error(events[0]) if function.kind == "failure" else None
+    parents = tuple([_parent(event, function) for event in events]) if function.kind == "defer" else ()
+    return CallRequest(run_id, _cleaned(events), attempt, max_attempts, run_sessions(events), error, parents)
 
 
-def _cleaned(event: Event) -> Event:
-    data = event.data
-    if _OWN not in data and _EXPERIMENT not in data:
-        return event
-    data = {key: value for key, value in data.items() if key not in (_OWN, _EXPERIMENT)}
-    return Event(event.name, data, id=event.id, ts=event.ts, meta=event.meta)
+def _cleaned(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Take the keys from the events' data that engines put there."""
+    for event in events:
+        if _OWN in event.data or _EXPERIMENT in event.data:
+            return tuple([replace(event, data=without_own_keys(event.data)) for event in events])
+    return events
 
 
 def _parent(event: Event, function: Function) -> Parent:

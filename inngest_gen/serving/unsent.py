@@ -29,7 +29,7 @@ class Unsent:
 
     def ops(self) -> list[WireOp]:
         """Give what is here in the order of a message."""
-        return [*self.steps, *(wire for _, wire in self.lazy)]
+        return [*self.steps, *[wire for _, wire in self.lazy]]
 
     def holds(self, hash: str) -> bool:
         """Say whether a defer, by its hash, is still to be sent."""

@@ -213,7 +213,7 @@ class MemoryEngine:
                 for event, id in zip(events, ids, strict=True)
             ]
             self.write(lambda tx: self.store.transitions.receive(tx, again), "an event a second time")
-        attempt = current_attempt.get()
+        attempt = current_attempt()
         if attempt is not None:
             run = self.store.tables.run_by_id(attempt.run_id)
             self.note_sent(None if run is None else run["run"], events, ids)

@@ -180,7 +180,7 @@ class Peers:
 
     def wire(self) -> Iterator[Figure]:
         """Calls of an Inngest server, against inngest-py."""
-        return wire_peer.measure(max(3, self._size.rounds))
+        return wire_peer.measure(max(3, 3 * self._size.rounds))
 
     def _recover_dbos(self, directory: pathlib.Path, runs: int, *, threads: bool) -> float:
         directory.mkdir()

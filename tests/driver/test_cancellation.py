@@ -311,7 +311,7 @@ async def test_a_turn_whose_task_is_dropped_runs_no_other_flow() -> None:
             log.append("must not end")
 
     execution = Shell(handler).begin()
-    turn = execution.turn()
+    turn: Any = execution.turn()
     turn.send(None)
     turn.close()
     execution.drop()
