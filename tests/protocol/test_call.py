@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
+import pickle
 from typing import Any
 
 import hypothesis
@@ -57,6 +60,16 @@ def test_the_event_and_all_events_are_read() -> None:
     read = call(events=[EVENT, other])
     assert read.event == Event("shop/order", {"order_id": "o1"}, id="e1", ts=1_700_000_000_000)
     assert read.events == (read.event, Event("shop/other", {}, ts=1_700_000_000_000))
+
+
+def test_an_event_that_is_read_is_one_like_any_other() -> None:
+    read, made = call().event, Event("shop/order", {"order_id": "o1"}, id="e1", ts=1_700_000_000_000)
+    assert type(read) is Event
+    assert (read, repr(read)) == (made, repr(made))
+    assert copy.deepcopy(read) == pickle.loads(pickle.dumps(read)) == made
+    assert dataclasses.replace(read, name="other") == dataclasses.replace(made, name="other")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        read.name = "other"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("changes", [{"events": None}, {"events": []}])
