@@ -128,7 +128,8 @@ def parse_call(body: bytes, *, query: Mapping[str, str], headers: Mapping[str, s
     wire.qi_id = qi_id if qi_id.__class__ is str else _text(ctx, "qi_id")
     wire.request_id = headers.get("x-request-id") or ("request_id" in ctx and _text(ctx, "request_id")) or None
     generation = headers.get("x-inngest-generation-id")
-    wire.generation_id = (None if generation is None else _number(generation)) or _whole(ctx, "generation_id", None)
+    number = None if generation is None else _number(generation)
+    wire.generation_id = _whole(ctx, "generation_id", None) if number is None else number
     wire.job_id = headers.get("x-inngest-job-id") or ("job_id" in ctx and _text(ctx, "job_id")) or None
     wire.version = version
     return wire

@@ -93,21 +93,25 @@ class Call:
     async def _answer_telling(self, interval_s: float) -> Reply:
         """Drive, and send checkpoints at intervals too. One that finds this call stale ends all of it, a running body too."""
         reply: Reply | None = None
+        stale = False
         self._telling = anyio.Lock()
 
         async def tell_regularly() -> None:
+            nonlocal stale
             while True:
                 await anyio.sleep(interval_s)
                 try:
                     await self._tell()
                 except Stale:
+                    stale = True
                     tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(tell_regularly)
             reply = await self._answer()
             tasks.cancel_scope.cancel()
-        return self._stale() if reply is None else reply  # the scope is cancelled for staleness only
+        # What has ended before it was cancelled, or has caught that, has a reply as well.
+        return self._stale() if stale or reply is None else reply
 
     async def _answer(self) -> Reply:
         """Drive, and close what the handler holds: here, inside the scopes in which it was opened."""
@@ -124,8 +128,9 @@ class Call:
                 return self._stale()
         finally:
             if execution.must_close:
-                await execution.let_go(_GRACE_S)
-            execution.drop()
+                await execution.let_go(_GRACE_S)  # drops it, too
+            else:
+                execution.drop()
 
     def _stale(self) -> Reply:
         """Answer a call for which the server has no use any more (F13)."""
@@ -206,7 +211,7 @@ class Call:
         wire = self._wire
         began = self._clock.now()
         outcome = await self._run(op)
-        took_ns = int((self._clock.now() - began) * 1e9)
+        took_ns = max(0, int((self._clock.now() - began) * 1e9))  # the clock may be set back
         started_ns, inputs, race = int(began * 1e9), wire.inputs.get(op.hash), self._execution.apart
         if outcome.lazy and not await self._separated(outcome.lazy):
             self._log.info(

@@ -105,6 +105,7 @@ def test_the_ids_for_checkpoints_come_from_headers_or_from_the_context() -> None
     assert (read.fn_id, read.qi_id, read.request_id, read.generation_id, read.job_id) == ("f", "q", "in ctx", 2, "in ctx")
     read = call(ctx=ctx, headers={"x-request-id": "r", "x-inngest-generation-id": "7", "x-inngest-job-id": "j"})
     assert (read.request_id, read.generation_id, read.job_id) == ("r", 7, "j")
+    assert call(headers={"x-inngest-generation-id": "0"}).generation_id == 0
 
 
 @pytest.mark.parametrize("given_", ["", "x", "1.5", "-1", "٣", "9" * 30])

@@ -645,6 +645,38 @@ class TestCheckpoints:
         with anyio.fail_after(10):
             assert [op["op"] for op in ops(await played.call())] == ["None"]
 
+    @pytest.mark.parametrize("catches", [False, True])
+    async def test_a_call_that_is_stale_as_its_last_step_ends_says_nothing_of_its_result(self, catches: bool) -> None:
+        told = anyio.Event()
+
+        def verdict(body: dict[str, Any]) -> bool:
+            if not catches:
+                told.set()  # the body goes on before it can be cancelled
+            return stale(body)
+
+        async def body() -> None:
+            try:
+                await told.wait()
+            except BaseException:
+                assert catches
+
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.step.run("a", int)
+            yield ctx.step.run("b", body)
+            yield ig.Done("stale")
+
+        played = rig(f, checkpointing=ig.Checkpointing(buffered_steps=9, max_interval=0.01), verdict=verdict)
+        with anyio.fail_after(10):
+            assert [op["op"] for op in ops(await played.call())] == ["None"]
+
+    async def test_a_step_in_which_the_clock_is_set_back_took_no_time(self) -> None:
+        async def f(ctx: ig.Context) -> ig.Flow:
+            yield ctx.step.run("a", setattr, played.clock, "_now", played.clock.now() - 5)
+
+        played = rig(f, checkpointing=False)
+        [op] = ops(await played.call())
+        assert (op["op"], op["timing"]["b"]) == ("StepRun", 0)
+
     async def test_a_thousand_steps_are_one_call(self) -> None:
         async def f(ctx: ig.Context) -> ig.Flow:
             total = 0
