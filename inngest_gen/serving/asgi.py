@@ -37,6 +37,7 @@ class Served:
         self.endpoint: Endpoint = endpoint
         limits = endpoint.app.settings.limits
         self._most_bytes = limits.request_bytes
+        self._most_digits = len(str(limits.request_bytes))
         self._longest_s = seconds(limits.request_timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +65,7 @@ class Served:
     async def _take_in(self, headers: dict[str, str], receive: Receive) -> bytes | None:
         """Give the request's body, or None where the client has gone away. Raises BodyRefused."""
         limit = self._most_bytes
-        if len(headers.get("content-length", "")) > 6:  # a megabyte; what is smaller is looked at when it is there
+        if len(headers.get("content-length", "")) >= self._most_digits:  # else it is small enough
             check_length(headers, limit)
         intake: Intake | None = None
         while True:

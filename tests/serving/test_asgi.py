@@ -110,6 +110,19 @@ async def test_a_body_without_a_length_is_cut_off_at_the_limit() -> None:
     assert sent <= 12
 
 
+@pytest.mark.parametrize("limit", [2_000, 5_000_000])
+async def test_a_body_that_is_said_to_be_too_large_is_not_waited_for(limit: int) -> None:
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    headers = [(b"content-length", str(limit + 1).encode())]
+    with anyio.fail_after(10):
+        await ig.serve(app(limits=ig.Limits(request_bytes=limit)))(scope(headers=headers), anyio.sleep_forever, send)
+    assert messages[0]["status"] == 413
+
+
 async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit() -> None:
     messages: list[Any] = []
 
