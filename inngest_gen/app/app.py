@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from inngest_gen.app.context import Context, DeferContext
-from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions
+from inngest_gen.app.function import BAD_ID, DeferredFunction, Function, FunctionOptions
 from inngest_gen.app.scorer import ScorerOf, scoring
 from inngest_gen.clock import SystemClock
 from inngest_gen.codecs import Schema
@@ -84,10 +84,12 @@ class App:
         logger: logging.Logger | None = None,
         middleware: Sequence[MiddlewareFactory] = (),
     ) -> None:
-        if not isinstance(id, str) or not id:
-            raise ConfigError(f"an app's id is a non-empty string, not {id!r}")
+        if not isinstance(id, str) or not id or BAD_ID.search(id):  # it is in the expressions that a function's id is in
+            raise ConfigError(f"invalid id {id!r}: an app's id is a non-empty string without quotes, backslashes and line breaks")
         if defer_errors not in {"log", "raise"}:
             raise ConfigError(f'defer_errors is "log" or "raise", not {defer_errors!r}')
+        if logger is not None and not callable(getattr(logger, "warning", None)):
+            raise ConfigError(f"the logger of app {id!r} is a logging.Logger, as logging.getLogger(...) gives it, not {logger!r}")
         self.id: str = id
         self.settings: Settings = Settings.resolve(
             dev=dev,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inngest_gen.app.app import App
 
 D = TypeVar("D")
-_BAD_ID = re.compile(r"['\\\r\n]")
+BAD_ID = re.compile(r"['\\\r\n]")
 
 Handler = Callable[..., AsyncGenerator[Any, Any] | Coroutine[Any, Any, Any]]
 
@@ -60,7 +60,7 @@ class Function:
     _context: ClassVar[type[Context[Any]]] = Context
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions) -> None:
-        if not isinstance(id, str) or not id or _BAD_ID.search(id):
+        if not isinstance(id, str) or not id or BAD_ID.search(id):
             raise ConfigError(f"invalid id {id!r}: a function's id is a non-empty string without quotes, backslashes and line breaks")
         if not callable(handler):
             raise ConfigError(f"function {id!r} needs an async generator function or an async function, not {type(handler).__name__}")

@@ -41,6 +41,7 @@ _NO_HOSTS: Final = {
     "none",
     "null",
 }  # no booleans in Inngest's SDKs; there they would be hosts
+_AN_ORIGIN: Final = "https://shop.example.com"
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LEVELS: Final = {
@@ -185,7 +186,7 @@ def _flag_or_url(text: str, source: str) -> tuple[bool | None, str | None]:
     flag = _BOOLEANS.get(text.lower())
     if flag is not None:
         return flag, None
-    if text.lower() in _NO_HOSTS:
+    if text.lower() in _NO_HOSTS or text.isdecimal():
         raise ConfigError(f"{source} is 1, 0, true, false or a dev server's URL such as {DEV_SERVER}, not {text!r}")
     return None, _url(text, source)
 
@@ -203,7 +204,7 @@ class _Variables:
         return _url(self.text(name), name)
 
     def origin(self, name: str) -> str | None:
-        return _origin(self.text(name), name)
+        return checked_origin(self.text(name), name)
 
     def flag(self, name: str, *, default: bool) -> bool:
         text = self.text(name)
@@ -255,26 +256,27 @@ def _url(value: object, source: str) -> str | None:
     return None if text is None else _checked_url(text if _SCHEME.match(text) else f"http://{text}", source)
 
 
-def _checked_url(text: str, source: str) -> str:
+def _checked_url(text: str, source: str, example: str = DEV_SERVER) -> str:
     try:
         parts = urlsplit(text)
-        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and " " not in text
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and " " not in text and parts.netloc[-1] != ":"
     except ValueError:  # a port that is no number, brackets that do not close
         sound = parts = None
     if not sound or parts is None:
-        raise ConfigError(f"{source} is a URL such as {DEV_SERVER}, not {text!r}")
+        raise ConfigError(f"{source} is a URL such as {example}, not {text!r}")
     if parts.query or parts.fragment:
         raise ConfigError(f"{source} is a server's URL, without ? and #: {text!r}")
     return text.rstrip("/")
 
 
-def _origin(value: object, source: str) -> str | None:
+def checked_origin(value: object, source: str) -> str | None:
+    """Give an origin with its scheme, https where it has none; None where nothing is said. `source` is how errors name it. Raises ConfigError."""
     text = _text(value, source)
     if text is None:
         return None
-    url = _checked_url(text if _SCHEME.match(text) else f"https://{text}", source)
+    url = _checked_url(text if _SCHEME.match(text) else f"https://{text}", source, _AN_ORIGIN)
     if urlsplit(url).path:
-        raise ConfigError(f"{source} is an origin such as https://example.com, without a path: {text!r}")
+        raise ConfigError(f"{source} is an origin such as {_AN_ORIGIN}, without a path: {text!r}")
     return url
 
 

@@ -59,8 +59,10 @@ def verify(body: bytes, header: str | None, keys: Sequence[str], now: float) -> 
     if not header:
         raise SignatureRefused("the request has no signature")
     time, mac = _read(header)
-    if abs(now - int(time)) > FRESH_S:
-        raise SignatureRefused(f"the signature has expired: it was made {now - int(time):.0f} s ago, and {FRESH_S} s are allowed")
+    age = now - int(time)
+    if abs(age) > FRESH_S:
+        when = f"{age:.0f} s ago" if age > 0 else f"{-age:.0f} s from now by this machine's clock"
+        raise SignatureRefused(f"the signature has expired: it was made {when}, and {FRESH_S} s are allowed")
     usable = [(key, secret) for key in keys if (secret := _secret(key))]
     if not usable:
         raise SignatureRefused("there is no signing key to verify it with")

@@ -1,7 +1,8 @@
 """A loop in a thread of its own, for frameworks whose requests have none (WSGI).
 
 Promises: one loop a kind and process, begun at the first call and kept for as long as the process lives, so that connections to the server are;
-a process that was forked off has loops of its own, whatever its parent was doing; at the process's end what still runs is cancelled.
+a process that was forked off has loops of its own, whatever its parent was doing; at the process's end what still runs is cancelled, and connections
+are closed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 LoopName: TypeAlias = Literal["asyncio", "trio"]
 
+_PATIENCE_S: Final = 2.0
+"""So long the end of the process waits for a loop to end: what does not let itself be cancelled is left to die with it."""
+
 
 class _Background:
     """The loops of a process, by their kinds."""
@@ -27,21 +31,29 @@ class _Background:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._portals: dict[LoopName, BlockingPortal] = {}
+        self._threads: list[threading.Thread] = []
 
     def portal(self, loop: LoopName) -> BlockingPortal:
         with self._lock:
             portal = self._portals.get(loop)
             if portal is None:
-                portal = self._portals[loop] = _begin(loop)
+                portal, thread = _begin(loop)
+                self._portals[loop] = portal
+                self._threads.append(thread)
         return portal
 
     def end(self) -> None:
         for portal in self._portals.values():
             portal.call(portal.stop, True)
         self._portals.clear()
+        for thread in self._threads:
+            thread.join(
+                _PATIENCE_S
+            )  # a daemon's thread stops wherever it is when the interpreter goes: its loop would not have closed anything
+        self._threads.clear()
 
 
-def _begin(loop: LoopName) -> BlockingPortal:
+def _begin(loop: LoopName) -> tuple[BlockingPortal, threading.Thread]:
     begun: Future[BlockingPortal] = Future()
 
     async def main() -> None:
@@ -57,8 +69,9 @@ def _begin(loop: LoopName) -> BlockingPortal:
                 begun.set_exception(error)
 
     # Not anyio's start_blocking_portal: what it gives, when collected, waits for its thread, which a forked process does not have.
-    threading.Thread(target=run, name=f"inngest_gen {loop}", daemon=True).start()
-    return begun.result()
+    thread = threading.Thread(target=run, name=f"inngest_gen {loop}", daemon=True)
+    thread.start()
+    return begun.result(), thread
 
 
 _here: _Background = _Background()

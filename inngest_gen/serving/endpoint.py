@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -20,6 +19,7 @@ from inngest_gen.errors import ConfigError
 from inngest_gen.middleware.chain import Chain
 from inngest_gen.middleware.info import ReplyInfo, RequestInfo
 from inngest_gen.net.api import Api
+from inngest_gen.options.settings import checked_origin
 from inngest_gen.protocol.call import BadCall, parse_call, slug_of
 from inngest_gen.protocol.reply import Reply, problem_reply, sdk_headers, unauthenticated
 from inngest_gen.protocol.signature import SignatureRefused, sign, verify
@@ -37,16 +37,16 @@ class Endpoint:
     def __init__(
         self, app: App, *, path: str = "/api/inngest", origin: str | None = None, api: Api | None = None, clock: Clock | None = None
     ) -> None:
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise ConfigError(f"the path of an app's endpoint begins with a slash, such as '/api/inngest', not {path!r}")
-        if origin is not None and (
-            not isinstance(origin, str) or not urlsplit(origin if "://" in origin else f"https://{origin}").hostname
-        ):
-            raise ConfigError(f"an origin is such as 'https://shop.example.com', not {origin!r}")
+        if not isinstance(app, App):
+            raise ConfigError(f"what is served is an ig.App, not {app!r}")
+        if not isinstance(path, str) or not path.startswith("/") or "?" in path or "#" in path:
+            raise ConfigError(f"the path of an app's endpoint begins with a slash and has no ? or #, such as '/api/inngest', not {path!r}")
+        if origin is not None and checked_origin(origin, "the origin") is None:
+            raise ConfigError(f"the origin is a URL such as https://shop.example.com, not {origin!r}; leave it out where requests say it")
         self.app: App = app
         self._prefix = f"{app.id}-"
         self.path: str = path
-        self.origin: str | None = origin
+        self.origin: str | None = checked_origin(origin, "the origin")
         self.api: Api = api or app.api
         self.clock: Clock = clock or SystemClock()
         self._threads: RunVar[anyio.CapacityLimiter | None] = RunVar("inngest_gen_sync_bodies", None)

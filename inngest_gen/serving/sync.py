@@ -96,7 +96,7 @@ def _own_url(asked: str, app: App, origin: str | None) -> str:
     settings = app.settings
     set_origin, set_path = origin or settings.serve_origin, settings.serve_path
     if set_origin is not None:
-        given = urlsplit(set_origin if "://" in set_origin else f"https://{set_origin}")
+        given = urlsplit(set_origin)
         parts = parts._replace(scheme=given.scheme, netloc=given.netloc)
     if set_path is not None:
         parts = parts._replace(path=f"/{set_path.lstrip('/')}")

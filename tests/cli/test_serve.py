@@ -150,7 +150,7 @@ def test_an_app_without_a_key_is_not_served(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(["--path", "x"], "begins with a slash"), (["--origin", "https://"], "an origin is such as")]
+    ("arguments", "words"), [(["--path", "x"], "begins with a slash"), (["--origin", "https://"], "the origin is a URL such as")]
 )
 def test_wrong_options_are_refused(arguments: list[str], words: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / "shop.py").write_text(APP)

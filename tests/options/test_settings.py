@@ -134,6 +134,8 @@ def test_the_apps_own_url_can_be_set(environ: dict[str, str], origin: str | None
     ("arguments", "environ", "sentence"),
     [
         ({}, {"INNGEST_DEV": "yes"}, "INNGEST_DEV is 1, 0, true, false or a dev server's URL such as http://localhost:8288, not 'yes'"),
+        ({}, {"INNGEST_DEV": "2"}, "INNGEST_DEV is 1, 0, true, false or a dev server's URL"),
+        ({"base_url": "http:/host"}, {}, "base_url is a URL such as"),
         ({}, {"INNGEST_DEV": "ftp://dev"}, "INNGEST_DEV is a URL such as http://localhost:8288, not 'ftp://dev'"),
         ({"dev": 1}, {}, "dev is True, False or a dev server's URL, not 1"),
         ({"base_url": "http://"}, {}, "base_url is a URL such as"),
@@ -142,7 +144,11 @@ def test_the_apps_own_url_can_be_set(environ: dict[str, str], origin: str | None
         ({"base_url": "http://host?x=1"}, {}, "base_url is a server's URL, without . and #"),
         ({"base_url": 8288}, {}, "base_url is a string, not int"),
         ({}, {"INNGEST_API_BASE_URL": "http://[::1"}, "INNGEST_API_BASE_URL is a URL such as"),
-        ({}, {"INNGEST_SERVE_ORIGIN": "https://host/api"}, "INNGEST_SERVE_ORIGIN is an origin such as https://example.com, without a path"),
+        (
+            {},
+            {"INNGEST_SERVE_ORIGIN": "https://host/api"},
+            "INNGEST_SERVE_ORIGIN is an origin such as https://shop.example.com, without a path",
+        ),
         ({}, {"INNGEST_SERVE_PATH": "https://host/api"}, "INNGEST_SERVE_PATH is a path such as /api/inngest"),
         ({}, {"INNGEST_LOG_LEVEL": "loud"}, "INNGEST_LOG_LEVEL is one of critical, debug,"),
         ({"signing_key": b"signkey-prod-00"}, {}, "signing_key is a string, not bytes"),

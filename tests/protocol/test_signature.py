@@ -116,7 +116,7 @@ def test_a_signature_counts_for_five_minutes_both_ways(away: int) -> None:
 
 @pytest.mark.parametrize("away", [300.5, 301, 1e9, -300.5, -301, -1e9])
 def test_an_older_one_or_one_from_the_future_has_expired(away: float) -> None:
-    with pytest.raises(SignatureRefused, match="expired"):
+    with pytest.raises(SignatureRefused, match="s ago, and 300 s" if away > 0 else "[0-9] s from now by this machine's clock, and 300 s"):
         verify(BODY, HEADER, [KEY], NOW + away)
 
 

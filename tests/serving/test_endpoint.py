@@ -275,7 +275,23 @@ class TestRegistration:
         assert (await one.handle(request("PUT", key=KEY))).status == 500
 
 
-@pytest.mark.parametrize(("path", "origin", "words"), [("api", None, "begins with a slash"), ("/", "https://", "an origin is such as")])
+@pytest.mark.parametrize(
+    ("path", "origin", "words"),
+    [
+        ("api", None, "begins with a slash"),
+        ("/?a", None, r"no \? or #"),
+        ("/", "https://", "the origin is a URL such as https://shop.example.com"),
+        ("/", "https://host/path", "without a path"),
+        ("/", "ftp://host", "the origin is a URL"),
+        ("/", "my host", "the origin is a URL"),
+        ("/", "", "leave it out"),
+    ],
+)
 async def test_what_cannot_be_served_is_refused_at_once(path: str, origin: str | None, words: str) -> None:
     with pytest.raises(ig.ConfigError, match=words):
         ig.serve(ig.App("shop", dev=True), path=path, origin=origin)
+
+
+async def test_what_is_no_app_is_not_served() -> None:
+    with pytest.raises(ig.ConfigError, match=r"what is served is an ig\.App, not \{\}"):
+        ig.serve({})  # type: ignore[arg-type]
