@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from inngest_gen.app.context import Context, DeferContext
-from inngest_gen.app.function import BAD_ID, DeferredFunction, Function, FunctionOptions
+from inngest_gen.app.function import DeferredFunction, Function, FunctionOptions, check_id
 from inngest_gen.app.scorer import ScorerOf, scoring
 from inngest_gen.clock import SystemClock
 from inngest_gen.codecs import Schema
@@ -84,8 +84,7 @@ class App:
         logger: logging.Logger | None = None,
         middleware: Sequence[MiddlewareFactory] = (),
     ) -> None:
-        if not isinstance(id, str) or not id or BAD_ID.search(id):  # it is in the expressions that a function's id is in
-            raise ConfigError(f"invalid id {id!r}: an app's id is a non-empty string without quotes, backslashes and line breaks")
+        check_id(id, "an app's")
         if defer_errors not in {"log", "raise"}:
             raise ConfigError(f'defer_errors is "log" or "raise", not {defer_errors!r}')
         if logger is not None and not callable(getattr(logger, "warning", None)):
@@ -176,6 +175,7 @@ class App:
         has failed; its `ctx.error` tells why. `checkpointing` is True, False, `Checkpointing`, or None for the app's. `middleware` stands inside
         the app's, also around `on_failure`. Raises ConfigError for a duplicate id or an option out of range.
         """
+        check_id(id, "a function's")
         flow = flow_control(flow, f"function {id!r}")
 
         def register(handler: Any) -> Function:
@@ -242,6 +242,7 @@ class App:
         sync or async) checks the data where it is deferred and types `ctx.data` here. Raises TypeError for a schema that is no JSON object.
         The other options are those of `function`.
         """
+        check_id(id, "a function's")
         if "trigger" in flow:
             raise ConfigError(f"deferred function {id!r} has no trigger: runs that defer it start it")
         flow = flow_control(flow, f"deferred function {id!r}", kind="defer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from inngest_gen.app.app import App
 
 D = TypeVar("D")
-BAD_ID = re.compile(r"['\\\r\n]")
+_BAD_ID = re.compile(r"['\\\r\n]")
 
 Handler = Callable[..., AsyncGenerator[Any, Any] | Coroutine[Any, Any, Any]]
 
@@ -53,6 +54,18 @@ class FunctionOptions:
     middleware: Stack
 
 
+def check_id(id: object, whose: str) -> None:
+    """Refuse an id that would break the server's expressions, which quote it. Raises ConfigError."""
+    if isinstance(id, str) and id and not _BAD_ID.search(id):
+        return
+    if callable(id):  # @app.function without parentheses gets the handler for an id
+        name = getattr(id, "__name__", "id").replace("_", "-")
+        raise ConfigError(
+            f'{whose} id comes before its handler: @app.function("{name}", ...), and likewise @app.deferred, not the bare decorator'
+        )
+    raise ConfigError(f"invalid id {id!r}: {whose} id is a non-empty string without quotes, backslashes and line breaks")
+
+
 class Function:
     """A handler registered under an id. `slug` is "{app id}-{id}", its name to engines. Made by `app.function`."""
 
@@ -60,10 +73,15 @@ class Function:
     _context: ClassVar[type[Context[Any]]] = Context
 
     def __init__(self, app: App, id: str, handler: Handler, options: FunctionOptions) -> None:
-        if not isinstance(id, str) or not id or BAD_ID.search(id):
-            raise ConfigError(f"invalid id {id!r}: a function's id is a non-empty string without quotes, backslashes and line breaks")
+        check_id(id, "a function's")
+        if not isinstance(options.name, str) or not options.name:
+            raise ConfigError(f"the name of function {id!r} is a non-empty string, not {options.name!r}")
         if not callable(handler):
             raise ConfigError(f"function {id!r} needs an async generator function or an async function, not {type(handler).__name__}")
+        if inspect.isgeneratorfunction(handler):
+            raise ConfigError(
+                f"function {id!r} is a sync generator function; a handler is an async one: `async def {handler.__name__}(ctx)`"
+            )
         self.app: App = app
         self.id: str = id
         self.slug: str = f"{app.id}-{id}"

@@ -70,7 +70,8 @@ class EncryptionMiddleware(Middleware):
     ) -> None:
         if _missing is not None:
             raise ImportError("EncryptionMiddleware needs the extra `encryption`: pip install 'inngest-gen[encryption]'") from _missing
-        if isinstance(event_data, str) or isinstance(plain_fields, str) or isinstance(fallback_keys, (str, bytes)):
+        lists = (fallback_keys, plain_fields, () if isinstance(event_data, bool) else event_data)
+        if any(isinstance(one, (str, bytes)) or not isinstance(one, Collection) for one in lists):
             raise ConfigError("fallback_keys, event_data and plain_fields are lists: event_data=['card']")
         self._key_id, self._cipher = _cipher(key)
         self._ciphers = {self._key_id: self._cipher}

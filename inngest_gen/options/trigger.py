@@ -86,7 +86,7 @@ def triggers(declared: Trigger | Sequence[Trigger] | None) -> tuple[EventTrigger
     """Check a function's triggers. Raises ConfigError."""
     if declared is None:
         return ()
-    many = [declared] if isinstance(declared, (str, EventTrigger, Cron, EventType)) else list(declared)
+    many = list(declared) if isinstance(declared, (list, tuple)) else [declared]
     if len(many) > TRIGGERS_PER_FUNCTION:
         raise ConfigError(f"a function has at most {TRIGGERS_PER_FUNCTION} triggers, not {len(many)}")
     result: list[EventTrigger | Cron | EventType[Any]] = []

@@ -313,8 +313,10 @@ class TestHandlers:
         def handler(ctx: ig.Context) -> Any:
             yield 1
 
-        with pytest.raises(ig.MisuseError, match="this one gave generator"):
-            Shell(handler).begin()
+        with pytest.raises(
+            ig.ConfigError, match=r"function '.*' is a sync generator function; a handler is an async one: `async def handler\(ctx\)`"
+        ):
+            Shell(handler)
 
     def test_a_handler_that_is_not_called(self) -> None:
         with pytest.raises(ig.MisuseError, match="this one gave function"):
