@@ -1,7 +1,7 @@
 """A trio program with durable functions: hypercorn, the functions and a task of the program's own run in one nursery, in one loop.
 
 A step's body is trio code like any other: `probe_all` opens a nursery and gives each host two seconds. inngest_gen itself runs on either loop.
-With a dev server at its usual place (`npx inngest-cli@latest dev`), run the program, and let the server know it:
+With a dev server at its usual place (`npx inngest-cli@latest dev`), run the program, and let the server know it; Ctrl-C ends it:
 
     INNGEST_DEV=1 python -m examples.trio_app
     curl -X PUT http://127.0.0.1:8000/api/inngest
@@ -16,7 +16,9 @@ The function needs no server to be tried:
 """
 
 import os
+import signal
 from dataclasses import dataclass
+from functools import partial
 
 import hypercorn
 import hypercorn.trio
@@ -84,12 +86,19 @@ async def ask_regularly(hosts: list[str], *, every_s: float) -> None:
         await trio.sleep(every_s)
 
 
+async def asked_to_stop() -> None:
+    """Returns at Ctrl-C, or when the process is asked to end: hypercorn lets calls in flight end then."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        await anext(signals)
+
+
 async def main() -> None:
     config = hypercorn.Config()
     config.bind = [os.environ.get("BIND", "127.0.0.1:8000")]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hypercorn.trio.serve, web, config)
-        await ask_regularly(os.environ.get("HOSTS", "").split(), every_s=60)
+        nursery.start_soon(partial(ask_regularly, os.environ.get("HOSTS", "").split(), every_s=60))
+        await hypercorn.trio.serve(web, config, shutdown_trigger=asked_to_stop)
+        nursery.cancel_scope.cancel()
 
 
 if __name__ == "__main__":

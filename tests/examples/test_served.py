@@ -1,6 +1,7 @@
 """The examples that are web applications, as their docstrings say: in a process of their own, on a socket, called by a server that plays the real one."""
 
 import functools
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,14 +20,17 @@ pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # of the tes
 
 @asynccontextmanager
 async def up(arguments: Callable[[int], list[str]], **variables: str) -> AsyncIterator[tuple[Server, httpx.AsyncClient, int]]:
-    """A server, an example that it knows of, a client of the example, and its port."""
+    """A server, an example that it knows of, a client of the example, and its port. Ctrl-C ends the example in good order."""
     port = free_port()
     async with Server() as server:
-        with process(arguments(port), ROOT, **server.env(), **variables, BIND=f"127.0.0.1:{port}"):
+        with process(arguments(port), ROOT, **server.env(), **variables, BIND=f"127.0.0.1:{port}") as example:
             await anyio.to_thread.run_sync(functools.partial(until_up, f"http://127.0.0.1:{port}/api/inngest"))
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 assert (await client.put("/api/inngest")).json()["message"] == "Successfully registered"
                 yield server, client, port
+            example.send_signal(signal.SIGINT)
+            told, _ = await anyio.to_thread.run_sync(functools.partial(example.communicate, timeout=30))
+            assert (example.returncode, "Traceback" in told) == (0, False), told
 
 
 async def test_an_order_at_the_fastapi_app_is_shipped_and_told() -> None:
