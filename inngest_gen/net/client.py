@@ -209,7 +209,7 @@ def _trusting_nobody() -> ssl.SSLContext:
 
 def _raw(wanted: Ask) -> list[tuple[bytes, bytes]]:
     # As bytes: httpx would refuse the name of a branch that is no ASCII.
-    return [(name.encode(), value.encode()) for name, value in wanted.headers.items()]
+    return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in wanted.headers.items()]
 
 
 def _answer(reply: httpx.Response, body: bytes) -> Answer:

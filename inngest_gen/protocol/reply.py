@@ -123,7 +123,8 @@ def sdk_headers(settings: Settings, request: Mapping[str, str], *, framework: st
     headers = _ALWAYS.copy()
     headers["x-inngest-framework"] = framework
     if settings.env:
-        headers["x-inngest-env"] = settings.env
+        # Headers are written as latin-1: so it goes as UTF-8, as it does in requests to the server.
+        headers["x-inngest-env"] = settings.env.encode("utf-8", "surrogateescape").decode("latin-1")
     if settings.platform:
         headers["x-inngest-platform"] = settings.platform
     for name, asked in _ECHOED:

@@ -47,6 +47,11 @@ async def test_alone_it_answers_on_its_path_only() -> None:
         assert (await http.get("/api/inngest")).status_code == 404
 
 
+async def test_a_branch_whose_name_is_no_latin_1_is_told_as_utf_8() -> None:
+    async with client(ig.serve(ig.App("shop", dev=True, env="枝"))) as http:
+        assert (b"x-inngest-env", "枝".encode()) in (await http.get("/api/inngest")).headers.raw
+
+
 async def test_in_a_router_it_answers_where_it_was_put() -> None:
     served = ig.serve(app())
     for route in (Route("/jobs", served), Mount("/jobs", served), Mount("/jobs", ig.serve(app(), path="/"))):
