@@ -78,7 +78,11 @@ class Chain:
 
     async def request(self, request: RequestInfo, next: Callable[[], Awaitable[ReplyInfo]]) -> ReplyInfo:
         """Answer a call from a server; `next` makes the reply."""
-        reply: ReplyInfo = await self._wrapped("wrap_request", request, next)()
+        reply = await self._wrapped("wrap_request", request, next)()
+        if not isinstance(reply, ReplyInfo):
+            raise MisuseError(
+                f"a wrap_request hook gives the ReplyInfo that `await next()` gave it, or another, not {type(reply).__name__}"
+            )
         return reply
 
     # The run.

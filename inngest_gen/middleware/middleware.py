@@ -7,6 +7,7 @@ comes in passes it first, what goes out passes it last. Hooks that only look on 
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -22,13 +23,22 @@ Next = Callable[[], Awaitable[R]]
 
 _HOOK_PREFIXES: Final = ("on_", "wrap_", "transform_", "restore_")
 
+_ELSEWHERE: Final = {
+    "before_execution": "on_memoization_end",
+    "after_execution": "on_step_complete, on_step_error, on_run_complete and on_run_error",
+    "before_response": "wrap_request",
+    "before_send_events": "transform_send_event",
+    "after_send_events": "wrap_send_event",
+}
+"""Hooks of the SDK for Python whose names do not begin like one of ours: nobody would notice that they are not called."""
+
 
 class Middleware:
     """Hooks around what an app does; subclass it and override those you want. `App(middleware=[Audit])`, `app.function(..., middleware=[Audit])`.
 
     Hooks may be sync or async, but `wrap_*` are async and `on_register` is sync. An error in an `on_*` hook is logged; one in another hook fails
     the attempt. Values are frozen: a `transform_*` hook gives a changed copy (`dataclasses.replace`) or what it was given.
-    A public method whose name begins like a hook's and is none is a TypeError when the class is made.
+    A public method whose name begins like a hook's and is none is a TypeError when the class is made; so is a hook of inngest-py.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -38,6 +48,12 @@ class Middleware:
                 close = difflib.get_close_matches(name, HOOKS, 1)
                 hint = f": did you mean {close[0]}?" if close else f"; there are: {', '.join(sorted(HOOKS))}"
                 raise TypeError(f"{cls.__qualname__}.{name} is no hook of Middleware{hint}")
+            if name in _ELSEWHERE:
+                raise TypeError(f"{cls.__qualname__}.{name} is a hook of inngest-py and would not be called; here it is {_ELSEWHERE[name]}")
+            if name in HOOKS and not callable(getattr(cls, name)):
+                raise TypeError(f"{cls.__qualname__}.{name} is a method, not {getattr(cls, name)!r}")
+        if inspect.iscoroutinefunction(cls.on_register):
+            raise TypeError(f"{cls.__qualname__}.on_register is sync: it is called where the app or function is declared, without a loop")
 
     # A request and its run, in the order in which they are called.
 

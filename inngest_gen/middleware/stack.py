@@ -56,7 +56,7 @@ class Stack:
         for type_ in self._types:
             for name in _STEERING:
                 hook = getattr(type_, name)
-                if name in overridden(type_) and not getattr(hook, "__module__", "").startswith(f"{__package__}."):
+                if name in overridden(type_) and not str(getattr(hook, "__module__", "")).startswith(f"{__package__}."):
                     yield hook
 
     # Sending from outside a run.

@@ -79,6 +79,36 @@ def test_a_misspelt_hook_is_an_error_when_the_class_is_made() -> None:
                 pass
 
 
+def test_a_hook_that_could_not_be_called_is_an_error_when_the_class_is_made() -> None:
+    with pytest.raises(TypeError, match=r"NoMethod\.on_step_start is a method, not 5"):
+
+        class NoMethod(ig.Middleware):
+            on_step_start = 5  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match=r"Waits\.on_register is sync"):
+
+        class Waits(ig.Middleware):
+            async def on_register(self, registration: Any) -> None:  # type: ignore[override]
+                pass
+
+
+def test_a_hook_of_inngest_py_is_told_apart_with_what_it_is_called_here() -> None:
+    with pytest.raises(
+        TypeError, match=r"Moved\.before_execution is a hook of inngest-py and would not be called; here it is on_memoization_end"
+    ):
+
+        class Moved(ig.Middleware):
+            def before_execution(self) -> None:
+                pass
+
+
+def test_a_class_without_a_module_is_as_good_as_others() -> None:
+    made: dict[str, Any] = {"ig": ig}
+    exec("class Here(ig.Middleware):\n    def transform_step_input(self, step): return step", made)  # as a notebook's cell that has no name
+    app = ig.App("shop", middleware=[made["Here"]])
+    assert list(app.middleware.steering()) == [made["Here"].transform_step_input]
+
+
 def test_other_methods_and_private_ones_are_the_class_s_own_affair() -> None:
     class Fine(ig.Middleware):
         def helper(self) -> None:

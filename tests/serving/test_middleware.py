@@ -160,3 +160,16 @@ async def test_what_a_step_gives_and_a_defer_carries_is_not_to_be_read_on_the_wi
     for run in runs:
         for call in run.calls:
             assert SECRET.encode() not in call.body + call.reply
+
+
+async def test_a_wrap_request_that_gives_no_reply_is_told_so() -> None:
+    class Mute(ig.Middleware):
+        async def wrap_request(self, request: RequestInfo, next: Callable[[], Awaitable[ReplyInfo]]) -> ReplyInfo:
+            await next()
+            return None  # type: ignore[return-value]
+
+    app = ig.App("shop", dev=True, middleware=[Mute])
+    app.function("f", trigger="go")(two)
+    reply = await Rig(app).call()
+    assert reply.status == 500
+    assert b"a wrap_request hook gives the ReplyInfo that `await next()` gave it, or another, not NoneType" in reply.body
