@@ -144,16 +144,13 @@ def _what(step: Run[Any]) -> str:
 
 async def _result(step: Run[Any], buffer: LazyBuffer, threads: Threads | anyio.CapacityLimiter | None) -> bytes:
     """Run the body and settle its defers; give its result as JSON."""
-    try:
-        if step.timeout_s is None:
+    if step.timeout_s is None:
+        value = await _call(step, buffer, threads)
+    else:
+        with anyio.move_on_after(step.timeout_s) as scope:
             value = await _call(step, buffer, threads)
-        else:
-            with anyio.fail_after(step.timeout_s):
-                value = await _call(step, buffer, threads)
-    except TimeoutError as error:
-        if step.timeout_s is not None and not str(error):
-            raise TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s") from error.__cause__
-        raise
+        if scope.cancelled_caught:
+            raise TimeoutError(f"{describe(step)} did not finish within {step.timeout_s:g} s")
     if buffer.unsettled:
         await buffer.settle()
     forgotten = buffer.forgotten()

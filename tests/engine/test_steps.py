@@ -236,6 +236,12 @@ class TestTimeouts:
         assert one.error is not None
         assert (one.error.name, one.error.message) == ("TimeoutError", "step.run 'work' did not finish within 0.01 s")
 
+    async def test_a_timeout_error_of_the_body_s_own_stays_as_it_is(self, path: pathlib.Path) -> None:
+        def body() -> None:
+            raise TimeoutError
+
+        assert outcome(await run_one(path, one_step(body, timeout="1h"))) == ("TimeoutError", "")
+
     async def test_a_sync_body_that_takes_too_long_fails_and_its_thread_is_left_behind(self, path: pathlib.Path) -> None:
         free = threading.Event()
 
