@@ -27,6 +27,7 @@ _FINISHED: Final = "inngest/function.finished"
 _CAUSES: Final = 8
 _FIELDS: Final = ("run_id", "attempt", "max_attempts", "fn_id", "qi_id", "disable_immediate_execution")
 _sent: Final = itemgetter(*_FIELDS)
+_EXACT: Final = 2**53
 _DISCRIMINATED: Final = 2
 """How many keys a result has that carries the optional `type` beside its value (C52)."""
 
@@ -239,9 +240,25 @@ def _recorded(steps: dict[str, Any], stack: list[str]) -> tuple[dict[str, Any], 
 
 def _json(body: bytes, what: str) -> Any:
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadCall(400, "body_invalid", f"{what} is no JSON: {error}") from None
+    try:  # the fastest way to look for integers beyond 2^53
+        orjson.dumps(value, None, orjson.OPT_STRICT_INTEGER)
+    except TypeError:  # or for depth
+        _doubled([value])
+    return value
+
+
+def _doubled(containers: list[Any]) -> None:
+    """Make integers beyond 2^53 floats: the server writes 1e16 as 10000000000000000, and has the digits of a double only."""
+    for one in containers:  # it grows
+        for key, value in one.items() if one.__class__ is dict else enumerate(one):
+            if value.__class__ is int:
+                if not -_EXACT <= value <= _EXACT:
+                    one[key] = float(value)
+            elif value.__class__ is dict or value.__class__ is list:
+                containers.append(value)
 
 
 def _wrong(what: str, wanted: str, found: object) -> BadCall:

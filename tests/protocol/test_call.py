@@ -18,7 +18,7 @@ from inngest_gen.calls.memo import Memo
 from inngest_gen.errors import StepError
 from inngest_gen.event import Event
 from inngest_gen.intents.step import Invoke, Run, Step, WaitForEvent, WaitForSignal
-from inngest_gen.protocol.call import BadCall, WireCall, memo_of, parse_call, with_api_state
+from inngest_gen.protocol.call import BadCall, WireCall, api_steps, memo_of, parse_call, with_api_state
 
 RUN = "01M81RB0FSX84E1VDKPWMDY63R"
 EVENT = {"name": "shop/order", "data": {"order_id": "o1"}, "id": "e1", "ts": 1_700_000_000_000, "user": {}}
@@ -53,6 +53,21 @@ def test_a_call_with_the_least_a_server_may_send_has_the_defaults_of_the_sdks() 
         version=-1,
     )  # fmt: skip
     assert not read.final
+
+
+def test_a_number_beyond_2_to_the_53_is_the_double_that_it_was() -> None:
+    numbers = [1e16, -1e18, 2.0**53 + 2, 1e20, 1e21, 1.5, 2**53, -(2**53)]
+    sent = [
+        int(number) if abs(number) < 1e21 and number != 1.5 else number for number in numbers
+    ]  # as the server writes them: seen on a real one
+    deep: Any = 10**17
+    for _ in range(600):
+        deep = [deep]
+    read = call(event={"name": "e", "data": {"n": sent}}, events=[], steps={"a": {"data": {"x": [sent, 10**17]}}, "b": {"data": deep}})
+    assert repr(read.event.data["n"]) == repr(numbers)
+    assert repr(memo_of(read.steps["a"]).data) == repr({"x": [numbers, 1e17]})
+    assert "e+17" in json.dumps(read.steps["b"])
+    assert api_steps(b'{"a":{"data":10000000000000000}}')["a"] == {"data": 1e16}
 
 
 def test_the_event_and_all_events_are_read() -> None:
