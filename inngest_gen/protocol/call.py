@@ -219,6 +219,7 @@ def _recorded(steps: dict[str, Any], stack: list[str]) -> tuple[dict[str, Any], 
     """Put the record in the order of the stack; what is not on it is a replaced input, or a result that follows as it stands (C08, C12)."""
     if not steps:
         return {}, {}
+    _make_exact(steps)
     try:
         ordered = {hash: steps[hash] for hash in stack}
     except KeyError:
@@ -240,18 +241,19 @@ def _recorded(steps: dict[str, Any], stack: list[str]) -> tuple[dict[str, Any], 
 
 def _json(body: bytes, what: str) -> Any:
     try:
-        value = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadCall(400, "body_invalid", f"{what} is no JSON: {error}") from None
-    try:  # the fastest way to look for integers beyond 2^53
-        orjson.dumps(value, None, orjson.OPT_STRICT_INTEGER)
-    except TypeError:  # or for depth
-        _doubled([value])
-    return value
 
 
-def _doubled(containers: list[Any]) -> None:
+def _make_exact(values: Any) -> None:
     """Make integers beyond 2^53 floats: the server writes 1e16 as 10000000000000000, and has the digits of a double only."""
+    try:  # the fastest way to look for them
+        orjson.dumps(values, None, orjson.OPT_STRICT_INTEGER)
+    except TypeError:  # or for depth
+        containers = [values]
+    else:
+        return
     for one in containers:  # it grows
         for key, value in one.items() if one.__class__ is dict else enumerate(one):
             if value.__class__ is int:
@@ -367,6 +369,8 @@ def _events(call: dict[str, Any]) -> tuple[Event, tuple[Event, ...]]:
 def _event(value: Any, what: str) -> Event:
     event = _object(value, what)
     name, data, id, ts, meta = event.get("name"), event.get("data"), event.get("id"), event.get("ts"), event.get("meta")
+    if data:
+        _make_exact(data)
     if name.__class__ is str and name and data.__class__ is dict and id.__class__ is str and ts.__class__ is int and meta is None:
         return read_event(name, data, id or None, ts, None)
     if ts.__class__ is float and ts.is_integer():
