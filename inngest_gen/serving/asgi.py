@@ -85,12 +85,22 @@ class Served:
     def _is_mine(self, scope: Scope) -> bool:
         """Say whether the request is for this app: on its path, or wherever a router has sent it here."""
         path = scope["path"]
-        if path == self.endpoint.path or scope.get("endpoint") is self or "app_root_path" in scope:
+        if path == self.endpoint.path:
+            return True
+        if (scope.get("endpoint") is self or "app_root_path" in scope) and not self._is_sent_the_rest(scope):
             return True
         root = scope.get("root_path", "")
         rest = path.removeprefix(root) if root else path
         wanted = self.endpoint.path.rstrip("/")
         return rest.rstrip("/") == wanted or path.rstrip("/") == wanted or (root.rstrip("/") == wanted and not rest.strip("/"))
+
+    def _is_sent_the_rest(self, scope: Scope) -> bool:
+        """Say whether a Starlette application has mounted this at its root, and so sends here whatever it has no other route for."""
+        if scope.get("app_root_path") != scope.get("root_path", ""):
+            return False
+        return any(
+            not getattr(route, "path", "/") and getattr(route, "app", None) is self for route in getattr(scope.get("app"), "routes", ())
+        )
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:

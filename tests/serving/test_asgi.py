@@ -61,6 +61,10 @@ async def test_in_a_router_it_answers_where_it_was_put() -> None:
             assert answer.headers["x-inngest-framework"] == "starlette"
     async with client(Starlette(routes=[Mount("/", served)])) as http:
         assert (await http.post(CALL_URL, content=CALL)).json() == {"x": 1}
+        assert [(await http.get(other)).status_code for other in ("/", "/other")] == [404, 404]  # it is sent what no other route has
+    within = Starlette(routes=[Route("/jobs", served)])
+    async with client(Starlette(routes=[Mount("/", within)])) as http:
+        assert (await http.get("/jobs")).status_code == 200
 
 
 @pytest.mark.parametrize(
