@@ -12,10 +12,12 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
 import anyio
 from anyio.from_thread import BlockingPortal
+
+from inngest_gen.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -82,6 +84,13 @@ def _forked() -> None:
     global _here  # noqa: PLW0603 - the process is another one now
     _parents.append(_here)  # its loops must not be collected here: they share their parents' file descriptors
     _here = _Background()
+
+
+def checked(loop: LoopName) -> LoopName:
+    """Give a loop's name. Raises ConfigError for one that is not known."""
+    if loop not in get_args(LoopName):
+        raise ConfigError(f'the loop that handlers run in is "asyncio" or "trio", not {loop!r}')
+    return loop
 
 
 def call(function: Callable[..., Awaitable[T]], *args: object, loop: LoopName) -> T:

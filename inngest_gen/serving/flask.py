@@ -24,7 +24,7 @@ def view(app: App, *, origin: str | None = None, loop: background.LoopName = "as
     `origin` is as for `ig.serve`; `loop`, "asyncio" or "trio", is under what handlers run: one loop a process, in a thread of its own. Raises
     ConfigError for an origin that is none.
     """
-    endpoint = Endpoint(app, origin=origin)
+    endpoint, loop = Endpoint(app, origin=origin), background.checked(loop)
 
     def inngest() -> Response:
         try:

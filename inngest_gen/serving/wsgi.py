@@ -33,7 +33,7 @@ class ServedWSGI:
 
     def __init__(self, endpoint: Endpoint, loop: background.LoopName) -> None:
         self.endpoint: Endpoint = endpoint
-        self._loop: background.LoopName = loop
+        self._loop: background.LoopName = background.checked(loop)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, as PEP 3333 has it."""
@@ -64,7 +64,7 @@ def serve(app: App, *, path: str = "/api/inngest", origin: str | None = None, lo
     """Make the WSGI application through which an Inngest server calls an app's functions.
 
     It stands alone under any WSGI server with threads, and can be mounted. `path` and `origin` are as for `ig.serve`; `loop`, "asyncio" or "trio", is
-    under what handlers run: one loop a process, in a thread of its own. Raises ConfigError as `ig.serve` does.
+    under what handlers run: one loop a process, in a thread of its own. Raises ConfigError as `ig.serve` does, and for another loop.
     """
     return ServedWSGI(Endpoint(app, path=path, origin=origin), loop)
 

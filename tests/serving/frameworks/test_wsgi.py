@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import inngest_gen as ig
-from inngest_gen.serving import wsgi
+from inngest_gen.serving import flask, wsgi
 from inngest_gen.serving.background import LoopName
 from tests.serving.frameworks.contract import CALL, LIMIT, Contract, Host, small_app
 from tests.serving.frameworks.sockets import wsgi_server
@@ -202,3 +202,9 @@ async def test_requests_at_the_same_time_are_answered_at_the_same_time() -> None
                 for _ in range(2):
                     tasks.start_soon(lambda: http.post(f"{url}/api/inngest?fnId=shop-f&stepId=step", content=CALL))
     assert not both.broken
+
+
+@pytest.mark.parametrize("make", [wsgi.serve, flask.view])
+def test_a_loop_that_is_not_known_is_refused_at_once(make: Any) -> None:
+    with pytest.raises(ig.ConfigError, match='the loop that handlers run in is "asyncio" or "trio", not \'curio\''):
+        make(ig.App("shop", dev=True), loop="curio")
