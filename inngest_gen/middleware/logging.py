@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from inngest_gen.errors import ConfigError
 from inngest_gen.event import Event
 from inngest_gen.middleware.info import DeferInput, FunctionInput, RunInfo, StepInfo
 from inngest_gen.middleware.middleware import Middleware, Next
@@ -26,6 +27,10 @@ class LoggingMiddleware(Middleware):
     """
 
     def __init__(self, logger: logging.Logger | None = None, *, level: int = logging.INFO) -> None:
+        if not isinstance(level, int):
+            raise ConfigError(f"the level of LoggingMiddleware is a number such as logging.INFO, not {level!r}")
+        if logger is not None and not callable(getattr(logger, "log", None)):
+            raise ConfigError(f"the logger of LoggingMiddleware is a logging.Logger, as logging.getLogger(...) gives it, not {logger!r}")
         self._log = logging.getLogger("inngest_gen.runs") if logger is None else logger
         self._level = level
         self._run: RunInfo | None = None

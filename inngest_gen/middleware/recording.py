@@ -27,7 +27,7 @@ from inngest_gen import jsonvalue
 from inngest_gen.calls.failure import Failure
 from inngest_gen.clock import Clock, SystemClock
 from inngest_gen.durations import Duration, seconds, utc
-from inngest_gen.errors import NonRetriableError
+from inngest_gen.errors import NonRetriableError, RecordingError
 from inngest_gen.event import Event
 from inngest_gen.ids import ulid_time
 from inngest_gen.middleware.info import DeferInfo, DeferInput, FunctionInput, ReplyInfo, RequestInfo, RunInfo, StepInfo
@@ -74,6 +74,8 @@ class RecordingMiddleware(Middleware):
         patience: Duration = "10s",
         clock: Clock | None = None,
     ) -> None:
+        if isinstance(redact, str):
+            raise RecordingError(f"redact is a list of paths: redact=[{redact!r}]")
         for path in redact:
             check_path(path)
         self._directory = Path(directory)

@@ -163,3 +163,16 @@ def test_hooks_do_nothing_where_a_subclass_asks_its_base() -> None:
             return super().on_run_start(run)
 
     assert ig.App("shop", middleware=[Asks])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: ig.LoggingMiddleware(level="INFO"), "level of LoggingMiddleware is a number such as logging.INFO, not 'INFO'"),  # type: ignore[arg-type]
+        (lambda: ig.LoggingMiddleware("shop"), r"logger of LoggingMiddleware is a logging\.Logger"),  # type: ignore[arg-type]
+        (lambda: ig.RecordingMiddleware("here", redact="**.card"), r"redact is a list of paths: redact=\['\*\*\.card'\]"),
+    ],
+)
+def test_options_of_the_built_in_ones_are_checked_where_they_are_written(make: Any, sentence: str) -> None:
+    with pytest.raises(ig.InngestGenError, match=sentence):
+        make()
