@@ -90,7 +90,9 @@ async def _register(endpoint: Endpoint, url: str) -> None:
     from inngest_gen.serving.request import Request
 
     reply = await endpoint.handle(Request(method="PUT", url=url, framework="asgi"))
-    if reply.status != 200:
+    if reply.status == 200:
+        click.echo(f"  registered at {endpoint.app.settings.api_url}")
+    else:
         _say(f"the app is served, but not registered; once the server is there: curl -X PUT {url}")
 
 

@@ -132,7 +132,9 @@ async def test_it_registers_itself_and_lets_calls_end_before_it_stops(anyio_back
             [ids] = [await server.send({"name": "slow", "data": {}})]
             assert one.stdout is not None
             lines = iter(one.stdout.readline, "")
-            await anyio.to_thread.run_sync(lambda: next(line for line in lines if "begun" in line))
+            told = ""
+            while not ("begun" in told and f"registered at {server.url}" in told):
+                told += await anyio.to_thread.run_sync(lambda: next(lines))
             one.send_signal(signal.SIGTERM)
             await server.finish()
             assert [run.output for run in server.runs] == ["done"]
