@@ -281,8 +281,10 @@ class LazyBuffer:
         known = hash in self.prior
         adds = sum(isinstance(op, DeferAdd) for op in self._pending.values())
         limit = None
-        there = adds + sum(state is not None for state in self.prior.values())
-        if there >= DEFERS_PER_RUN and not known and not self._earlier and not self.passing():
+        # In a replay those count that had been made by here: then as now, there was room for this one or not.
+        counted = self._seen if self._earlier or self.passing() else self.prior
+        there = adds + sum(self.prior.get(other) is not None for other in counted)
+        if there >= DEFERS_PER_RUN and not known:
             limit = f"a run has at most {DEFERS_PER_RUN} defers"
         elif len(data) > INPUT_BYTES:
             limit = f"its data has {len(data):,} bytes, the limit is {INPUT_BYTES:,}"

@@ -400,6 +400,18 @@ class TestDefers:
         assert names(await played.call(attempt=1)) == [("StepRun", "a"), ("DeferAdd", "in body")]
         assert not played.api.checkpoints
 
+    async def test_beyond_the_limit_are_not_sent_by_a_replay_either(self) -> None:  # B02
+        async def f(ctx: ig.Context) -> ig.Flow:
+            for n in range(22):
+                yield defer(ctx, f"d{n}")
+            yield ctx.step.run("a", int)
+            yield ctx.step.run("b", int)
+
+        played = rig(f, checkpointing=False)
+        assert names(await played.call()) == [("StepRun", "a"), *(("DeferAdd", f"d{n}") for n in range(20))]
+        known = {H(f"d{n}"): True for n in range(20)}
+        assert names(await played.call(steps={H("a"): {"data": 0}}, defers=known)) == [("StepRun", "b")]
+
     async def test_of_a_handler_that_fails_go_ahead_in_a_checkpoint(self) -> None:  # A21, L12a
         async def f(ctx: ig.Context) -> ig.Flow:
             yield defer(ctx, "d")
