@@ -48,10 +48,9 @@ class _Background:
         for portal in self._portals.values():
             portal.call(portal.stop, True)
         self._portals.clear()
+        # A daemon's thread stops wherever it is when the interpreter goes: its loop would not have closed anything.
         for thread in self._threads:
-            thread.join(
-                _PATIENCE_S
-            )  # a daemon's thread stops wherever it is when the interpreter goes: its loop would not have closed anything
+            thread.join(_PATIENCE_S)
         self._threads.clear()
 
 
