@@ -14,7 +14,7 @@ from inngest_gen.durations import seconds
 from inngest_gen.loops import within_time
 from inngest_gen.protocol.reply import Reply, problem_reply
 from inngest_gen.serving.endpoint import Endpoint
-from inngest_gen.serving.request import BodyRefused, Intake, Request, check_length
+from inngest_gen.serving.request import BodyRefused, Intake, Request, check_length, refusal
 
 _NAMES: Final = {
     name.encode(): name
@@ -55,7 +55,7 @@ class Served:
             await _send(send, refused.reply)
             return
         except TimeoutError:
-            await _send(send, problem_reply(408, "body_late", "the request's body did not come in time"))
+            await _send(send, refusal(408, "body_late", "the request's body did not come in time"))
             return
         if body is None:
             return

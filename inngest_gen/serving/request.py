@@ -59,7 +59,12 @@ class BodyRefused(Exception):
     @property
     def reply(self) -> Reply:
         """The answer."""
-        return problem_reply(self.status, "body_refused", self.message)
+        return refusal(self.status, "body_refused", self.message)
+
+
+def refusal(status: int, code: str, message: str) -> Reply:
+    """Reply to a request whose body was not taken in: that it came to an SDK is all that its headers tell (E23)."""
+    return problem_reply(status, code, message, headers={"x-inngest-sdk-handled": "true"})
 
 
 class Intake:

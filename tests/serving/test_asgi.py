@@ -130,6 +130,7 @@ async def test_a_body_that_is_said_to_be_too_large_is_not_waited_for(limit: int)
     with anyio.fail_after(10):
         await ig.serve(app(limits=ig.Limits(request_bytes=limit)))(scope(headers=headers), anyio.sleep_forever, send)
     assert messages[0]["status"] == 413
+    assert (b"x-inngest-sdk-handled", b"true") in messages[0]["headers"]  # E23
 
 
 async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit() -> None:
@@ -141,6 +142,7 @@ async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit(
     with anyio.fail_after(10):
         await ig.serve(app(limits=ig.Limits(request_timeout=0.01)))(scope(), anyio.sleep_forever, send)
     assert messages[0]["status"] == 408
+    assert (b"x-inngest-sdk-handled", b"true") in messages[0]["headers"]  # E23
 
 
 async def test_a_client_that_goes_away_is_sent_nothing() -> None:
