@@ -246,12 +246,12 @@ def _json(body: bytes, what: str) -> Any:
         raise BadCall(400, "body_invalid", f"{what} is no JSON: {error}") from None
 
 
-def _make_exact(values: Any) -> None:
+def _make_exact(values: dict[str, Any]) -> None:
     """Make integers beyond 2^53 floats: the server writes 1e16 as 10000000000000000, and has the digits of a double only."""
     try:  # the fastest way to look for them
         orjson.dumps(values, None, orjson.OPT_STRICT_INTEGER)
     except TypeError:  # or for depth
-        containers = [values]
+        containers: list[Any] = [values]
     else:
         return
     for one in containers:  # it grows
@@ -369,7 +369,7 @@ def _events(call: dict[str, Any]) -> tuple[Event, tuple[Event, ...]]:
 def _event(value: Any, what: str) -> Event:
     event = _object(value, what)
     name, data, id, ts, meta = event.get("name"), event.get("data"), event.get("id"), event.get("ts"), event.get("meta")
-    if data:
+    if data.__class__ is dict:
         _make_exact(data)
     if name.__class__ is str and name and data.__class__ is dict and id.__class__ is str and ts.__class__ is int and meta is None:
         return read_event(name, data, id or None, ts, None)

@@ -211,7 +211,7 @@ class Call:
         wire = self._wire
         began = self._clock.now()
         outcome = await self._run(op)
-        took_ns = max(0, int((self._clock.now() - began) * 1e9))  # the clock may be set back
+        took_ns = max(0, int((self._clock.now() - began) * 1e9))  # whatever clock it is
         started_ns, inputs, race = int(began * 1e9), wire.inputs.get(op.hash), self._execution.apart
         if outcome.lazy and not await self._separated(outcome.lazy):
             self._log.info(

@@ -259,6 +259,7 @@ def test_an_answer_of_the_api_that_is_none_is_a_failure_of_the_call(batch: bytes
         (body(event={"name": ""}, events=[]), "event is no event: an event's name must be a non-empty string"),
         (body(events=[{"name": 7}]), "an event's name must be a non-empty string"),
         (body(events=[{"name": "e", "data": []}]), "must be a JSON object"),
+        (body(events=[{"name": "e", "data": 10**17}]), "must be a JSON object"),
         (body(events=[{"name": "e", "ts": "now"}]), "ts of event 'e'"),
         (body(events=[{"name": "e" * 10_000, "id": 5}]), "the data of|the id of|no event"),
         (body(events=[{"name": "e", "id": 5}]), "the id of event 'e'"),
